@@ -1,0 +1,1 @@
+"""What you run: settings, composition root, command line, embedded servers."""

@@ -1,0 +1,1 @@
+"""PostgreSQL schema as plain SQL, forward only."""

@@ -1,0 +1,1 @@
+"""The kernel: what presence is, without any I/O."""

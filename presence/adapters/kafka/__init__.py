@@ -1,0 +1,1 @@
+"""Kafka adapters by aiokafka: appending, reading, topics."""

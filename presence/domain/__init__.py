@@ -1,0 +1,1 @@
+"""Pure rules of presence: events, state, fold, merge. No clock, no chance, no I/O."""

@@ -1,0 +1,38 @@
+"""Structured logs: one event a line, fixed lower-case messages, facts as keywords. JSON for machines, colour for people."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logs(tier: str, level: str = "info", *, as_json: bool = True) -> None:
+    """Set up structlog for this process and send what libraries log the same way, to standard error."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+    logging.getLogger().setLevel(number)
+    for chatty in ("aiokafka", "faust", "mode", "websockets", "asyncio"):
+        logging.getLogger(chatty).setLevel(max(number, logging.WARNING))
+    structlog.contextvars.bind_contextvars(tier=tier)

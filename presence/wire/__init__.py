@@ -1,0 +1,1 @@
+"""Versioned JSON codecs of everything that leaves the process."""

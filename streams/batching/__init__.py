@@ -1,0 +1,1 @@
+"""Micro-batching transport, table and recovery for Faust."""
