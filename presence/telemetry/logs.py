@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, fixed lower-case messages, facts as keywords. JSON for machines, colour for people."""
+"""Structured logs: one event a line, fixed lower-case messages, facts as keywords; JSON or, for people, colour."""
 
 import logging
 import sys
