@@ -1,6 +1,7 @@
 """Topic names and how each topic is kept. Names are API: one test pins them."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 EVENTS = "presence-events"
 NODES = "presence-nodes"
@@ -13,6 +14,22 @@ _MINUTE = 60_000
 _DAY = 24 * 60 * _MINUTE
 
 
+class TopicNames(Struct, frozen=True):
+    """The names in one installation; other installations on the same cluster have other prefixes."""
+
+    events: str = EVENTS
+    nodes: str = NODES
+    users_changelog: str = USERS_CHANGELOG
+    signals: str = SIGNALS
+    alerts: str = ALERTS
+    dead_letters: str = DEAD_LETTERS
+
+    @classmethod
+    def with_prefix(cls, prefix: str) -> "TopicNames":
+        """The same names, each after ``prefix``."""
+        return cls(**{field: prefix + name for field, name in asdict(cls()).items()})
+
+
 class TopicSpec(Struct, frozen=True):
     """A topic as it is to be created. ``partitions`` None means as many as ``presence-events``."""
 
@@ -21,12 +38,13 @@ class TopicSpec(Struct, frozen=True):
     config: dict[str, str]
 
 
-def topic_specs(events_retention_ms: int = -1) -> tuple[TopicSpec, ...]:
+def topic_specs(events_retention_ms: int = -1, names: TopicNames | None = None) -> tuple[TopicSpec, ...]:
     """Every topic of the system with its configuration; ``events_retention_ms`` -1 keeps the truth for ever."""
+    names = names or TopicNames()
     return (
-        TopicSpec(EVENTS, None, {"cleanup.policy": "delete", "retention.ms": str(events_retention_ms)}),
+        TopicSpec(names.events, None, {"cleanup.policy": "delete", "retention.ms": str(events_retention_ms)}),
         TopicSpec(
-            NODES,
+            names.nodes,
             1,
             {
                 "cleanup.policy": "compact,delete",
@@ -38,7 +56,7 @@ def topic_specs(events_retention_ms: int = -1) -> tuple[TopicSpec, ...]:
             },
         ),
         TopicSpec(
-            USERS_CHANGELOG,
+            names.users_changelog,
             None,
             {
                 # compact only: an expired changelog partition hangs Faust's recovery (faust#597).
@@ -51,7 +69,7 @@ def topic_specs(events_retention_ms: int = -1) -> tuple[TopicSpec, ...]:
                 "delete.retention.ms": str(_DAY),
             },
         ),
-        TopicSpec(SIGNALS, None, {"cleanup.policy": "delete", "retention.ms": str(_MINUTE)}),
-        TopicSpec(ALERTS, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
-        TopicSpec(DEAD_LETTERS, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
+        TopicSpec(names.signals, None, {"cleanup.policy": "delete", "retention.ms": str(_MINUTE)}),
+        TopicSpec(names.alerts, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
+        TopicSpec(names.dead_letters, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
     )
