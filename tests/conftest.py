@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from control.devstack.config import Addresses
 
 # On shared machines a slow example says nothing about the code.
-_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-settings.register_profile("ci", derandomize=True, max_examples=60, stateful_step_count=40, **_PATIENT)
-settings.register_profile("dev", max_examples=60, stateful_step_count=40, print_blob=True, **_PATIENT)
-settings.register_profile("nightly", max_examples=3_000, stateful_step_count=120, print_blob=True, **_PATIENT)
+settings.register_profile("ci", _PATIENT, derandomize=True, max_examples=60, stateful_step_count=40)
+settings.register_profile("dev", _PATIENT, max_examples=60, stateful_step_count=40, print_blob=True)
+settings.register_profile("nightly", _PATIENT, max_examples=3_000, stateful_step_count=120, print_blob=True)
 settings.load_profile(os.environ.get("PRESENCE_HYPOTHESIS_PROFILE", "ci"))
 
 
