@@ -71,5 +71,10 @@ def topic_specs(events_retention_ms: int = -1, names: TopicNames | None = None) 
         ),
         TopicSpec(names.signals, None, {"cleanup.policy": "delete", "retention.ms": str(_MINUTE)}),
         TopicSpec(names.alerts, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
-        TopicSpec(names.dead_letters, 1, {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}),
+        TopicSpec(
+            names.dead_letters,
+            1,
+            # Larger than any record of the other topics may be, so that even the largest poison fits with its headers.
+            {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY), "max.message.bytes": str(4 * 1024 * 1024)},
+        ),
     )
