@@ -1,0 +1,1 @@
+"""Revisions in order; each runs one file of ``migrations/sql``."""
