@@ -10,6 +10,7 @@
     ├── Unavailable             a dependency is away; the same request may succeed later
     │   ├── LogUnavailable      Kafka does not acknowledge
     │   └── HistoryUnavailable  the history store does not answer
+    ├── HistoryRefused          the history store will never accept a row; its record goes to the dead letters
     ├── UndecodableRecord       a record of the log cannot be folded; it goes to the dead letters
     └── SetupError              the process cannot start; the text says what to do
 
@@ -99,6 +100,12 @@ class HistoryUnavailable(Unavailable):
     """The history store does not answer."""
 
     code = "history_unavailable"
+
+
+class HistoryRefused(PresenceError):
+    """The history store will never accept what it was given; trying again changes nothing."""
+
+    code = "history_refused"
 
 
 class UndecodableRecord(PresenceError):
