@@ -4,6 +4,7 @@ A connection is the only writer of its session, so what it decides on is its own
 may lag. A command that changes nothing yields no event and is acknowledged at once.
 """
 
+import re
 from typing import assert_never
 
 import msgspec
@@ -35,6 +36,7 @@ from presence.domain.ids import (
     SessionId,
     UserId,
 )
+from presence.domain.nesting import is_deeper
 from presence.domain.state import LAST_ACTIVE_BUCKET_MS
 from presence.domain.status import Activity, CloseReason, Layer, LostReason, Status
 
@@ -45,6 +47,7 @@ class Limits(Struct, frozen=True):
     rooms: int = 128  # Centrifugo's default number of channels per client
     meta_bytes: int = 1024  # Sockudo and Pusher: 1 KiB of user info
     meta_keys: int = 32
+    meta_depth: int = 16  # readers of other languages recurse; nobody nests facts about a session deeper
     note_chars: int = 100
     override_ms: Millis = Millis(30 * 24 * 3600 * 1000)  # an override without end is a status stuck for ever
 
@@ -123,6 +126,9 @@ Command = Open | JoinRoom | LeaveRoom | SetActivity | SetMeta | SetOverride | Cl
 # What a user may call themselves; offline by hand is invisible.
 _OWN_STATUSES = frozenset(Status) - {Status.OFFLINE}
 
+# An escaped NUL in JSON: a backslash that is not itself escaped. Postgres stores no such text.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
 
 def decide(
     command: Command, own: Attachment, event_id: EventId, now: Millis, limits: Limits
@@ -182,12 +188,14 @@ def check_meta(meta: Meta, limits: Limits) -> None:
     """Raise `TooLarge` or `InvalidField` when ``meta`` is over its limits."""
     if len(meta) > limits.meta_keys:
         raise TooLarge("meta keys", len(meta), limits.meta_keys)
+    if is_deeper(meta, limits.meta_depth):
+        raise InvalidField("meta", f"nested deeper than {limits.meta_depth}")
     encoded = msgspec.json.encode(meta)
     if len(encoded) > limits.meta_bytes:
         raise TooLarge("meta bytes", len(encoded), limits.meta_bytes)
     if "__proto__" in meta:
         raise InvalidField("meta", "the key __proto__ is not allowed")
-    if b"\\u0000" in encoded:
+    if _NUL.search(encoded):
         raise InvalidField("meta", "the character U+0000 is not allowed")
 
 

@@ -21,7 +21,8 @@ def earliest_deadline(state: UserPresence, retention_ms: Millis) -> Millis | Non
 def expiries(state: UserPresence, now: Millis, retention_ms: Millis) -> list[UserEvent]:
     """The expiry events due at ``now``, each carrying what it observed.
 
-    Ids are made of what was observed, so that two workers that see the same expiry write the same event.
+    Ids are made of what was observed, so that two workers that see the same expiry write the same event. They are
+    unique among the events of the user, not beyond.
     """
     due: list[UserEvent] = [
         GraceOver(EventId(f"grace_over/{name}/{session.life.offset}"), name, session.life.offset)

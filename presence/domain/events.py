@@ -1,12 +1,13 @@
 """Events: immutable past-tense facts about one user, the content of ``presence-events``.
 
-Every event has a unique ``id``. Released fields are never renamed or reused: add one with a default, or add a
-version with an upcaster in ``presence/wire``. Whatever a fold needs is in the event (``grace_ms``, ``until``), so
-that folding old events under new settings still gives the old state.
+Every event has an ``id``, unique among the events of its user. Released fields are never renamed or reused: add one
+with a default, or add a version with an upcaster in ``presence/wire``. Whatever a fold needs is in the event
+(``grace_ms``, ``until``), so that folding old events under new settings still gives the old state.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct
 
 from presence.domain.ids import (
@@ -25,6 +26,12 @@ Meta = dict[str, Any]
 """What an application says about a session: a JSON object of at most 1 KiB, opaque to us."""
 
 
+# Bounds that keep garbage out of the fold and fit every store (a bigint, a timestamptz); decoding checks them.
+_Epoch = Annotated[NodeEpoch, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Offset = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Time = Annotated[Millis, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class SessionOpened(Struct, frozen=True, gc=False, tag_field="type", tag="session_opened"):
     """A device became present through a connection, or came back to its session through a new one.
 
@@ -35,7 +42,7 @@ class SessionOpened(Struct, frozen=True, gc=False, tag_field="type", tag="sessio
     session: SessionId
     connection: ConnectionId
     node: NodeId
-    node_epoch: NodeEpoch
+    node_epoch: _Epoch
     device: DeviceId
     rooms: tuple[RoomId, ...] = ()
     meta: Meta = {}
@@ -58,7 +65,7 @@ class ConnectionLost(Struct, frozen=True, gc=False, tag_field="type", tag="conne
     session: SessionId
     connection: ConnectionId
     reason: LostReason
-    grace_ms: Millis
+    grace_ms: _Time
 
 
 class GraceOver(Struct, frozen=True, gc=False, tag_field="type", tag="grace_over"):
@@ -66,7 +73,7 @@ class GraceOver(Struct, frozen=True, gc=False, tag_field="type", tag="grace_over
 
     id: EventId
     session: SessionId
-    lost_offset: int
+    lost_offset: _Offset
 
 
 class ActivityChanged(Struct, frozen=True, gc=False, tag_field="type", tag="activity_changed"):
@@ -111,7 +118,7 @@ class OverrideSet(Struct, frozen=True, gc=False, tag_field="type", tag="override
     id: EventId
     layer: Layer
     status: Status
-    until: Millis
+    until: _Time
     note: str = ""
     by: str = ""
 
@@ -129,14 +136,14 @@ class OverrideOver(Struct, frozen=True, gc=False, tag_field="type", tag="overrid
 
     id: EventId
     layer: Layer
-    set_offset: int
+    set_offset: _Offset
 
 
 class RetentionOver(Struct, frozen=True, gc=False, tag_field="type", tag="retention_over"):
     """An offline user was kept long enough. Only valid if nothing happened since ``last_offset``."""
 
     id: EventId
-    last_offset: int
+    last_offset: _Offset
 
 
 class NodeLost(Struct, frozen=True, gc=False, tag_field="type", tag="node_lost"):
@@ -147,8 +154,8 @@ class NodeLost(Struct, frozen=True, gc=False, tag_field="type", tag="node_lost")
 
     id: EventId
     node: NodeId
-    node_epoch: NodeEpoch
-    grace_ms: Millis
+    node_epoch: _Epoch
+    grace_ms: _Time
 
 
 UserEvent = (

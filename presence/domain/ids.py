@@ -61,4 +61,8 @@ def split_key(key: UserKey) -> tuple[TenantId, UserId]:
 def is_user_key(key: str) -> bool:
     """Tell a user's key from a control record's and from garbage."""
     tenant, slash, user = key.partition("/")
-    return bool(slash) and bool(user) and _TENANT.fullmatch(tenant) is not None
+    return bool(slash) and _TENANT.fullmatch(tenant) is not None and _is_name(user)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _NAME_MAX and not _FORBIDDEN.search(text)

@@ -5,32 +5,42 @@ carry timestamps of the *broker* (LogAppendTime), so neither skewed clocks nor a
 only passes when a tick is in the log.
 """
 
+from typing import Annotated, assert_never
+
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from presence.domain.ids import Millis, NodeEpoch, NodeId
+
+_Epoch = Annotated[NodeEpoch, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Heartbeat(Struct, frozen=True, gc=False, tag_field="type", tag="heartbeat"):
     """A node renews its lease."""
 
     node: NodeId
-    node_epoch: NodeEpoch
-    connections: int = 0
+    node_epoch: _Epoch
+    connections: _Count = 0
 
 
 class NodeStopped(Struct, frozen=True, gc=False, tag_field="type", tag="node_stopped"):
-    """A node gave its lease back after it let go of all its sessions (a drain)."""
+    """A node gave its lease back after it let go of all its sessions (a drain).
+
+    Its epoch is declared lost all the same: an opening whose acknowledgement never came may still reach the log, and
+    without a fence it would be a session that nobody vouches for and nobody ends.
+    """
 
     node: NodeId
-    node_epoch: NodeEpoch
+    node_epoch: _Epoch
 
 
 class LeaseLost(Struct, frozen=True, gc=False, tag_field="type", tag="lease_lost"):
     """The detector told every partition that this node epoch is lost; the node that reads it fences itself."""
 
     node: NodeId
-    node_epoch: NodeEpoch
+    node_epoch: _Epoch
 
 
 class Tick(Struct, frozen=True, gc=False, tag_field="type", tag="tick"):
@@ -71,10 +81,14 @@ def observe(leases: Leases, record: NodeRecord, at: Millis, lease_ms: Millis, ma
     match record:
         case Heartbeat():
             return _renew(leases, record, at)
-        case NodeStopped() | LeaseLost():
-            return _release(leases, record)
+        case NodeStopped():
+            return _stop(leases, record)
+        case LeaseLost():
+            return _confirm(leases, record)
         case Tick():
             return _tick(leases, record, at, lease_ms, max_tick_gap_ms)
+        case _:
+            assert_never(record)
 
 
 def _renew(leases: Leases, beat: Heartbeat, at: Millis) -> Leases:
@@ -87,26 +101,44 @@ def _renew(leases: Leases, beat: Heartbeat, at: Millis) -> Leases:
     owed = leases.owed
     if held is not None and held.node_epoch < beat.node_epoch:
         owed = (*owed, LeaseLost(beat.node, held.node_epoch))  # it restarted: its earlier life is over
+        held = None
+    # A broker that takes over may have an earlier clock: a renewal never shortens a lease.
+    renewed_at = at if held is None else max(at, held.renewed_at)
     return replace(
         leases,
-        by_node=leases.by_node | {beat.node: Lease(beat.node_epoch, at)},
+        by_node=leases.by_node | {beat.node: Lease(beat.node_epoch, renewed_at)},
         last_epoch=leases.last_epoch | {beat.node: beat.node_epoch},
         owed=owed,
     )
 
 
-def _release(leases: Leases, record: NodeStopped | LeaseLost) -> Leases:
+def _stop(leases: Leases, record: NodeStopped) -> Leases:
+    known = leases.last_epoch.get(record.node)
     held = leases.by_node.get(record.node)
-    by_node = leases.by_node
-    if held is not None and held.node_epoch <= record.node_epoch:
-        by_node = {node: lease for node, lease in by_node.items() if node != record.node}
+    if known is not None and (record.node_epoch < known or (held is None and record.node_epoch == known)):
+        return leases  # an earlier life, or one whose loss is owed or confirmed already
+    return replace(
+        leases,
+        by_node=_without(leases.by_node, record.node),
+        last_epoch=leases.last_epoch | {record.node: record.node_epoch},
+        owed=(*leases.owed, LeaseLost(record.node, record.node_epoch)),
+    )
+
+
+def _confirm(leases: Leases, record: LeaseLost) -> Leases:
+    held = leases.by_node.get(record.node)
+    is_over = held is not None and held.node_epoch <= record.node_epoch
     known = max(record.node_epoch, leases.last_epoch.get(record.node, record.node_epoch))
     return replace(
         leases,
-        by_node=by_node,
+        by_node=_without(leases.by_node, record.node) if is_over else leases.by_node,
         last_epoch=leases.last_epoch | {record.node: known},
         owed=tuple(o for o in leases.owed if o.node != record.node or o.node_epoch > record.node_epoch),
     )
+
+
+def _without(by_node: dict[NodeId, Lease], node: NodeId) -> dict[NodeId, Lease]:
+    return {name: lease for name, lease in by_node.items() if name != node}
 
 
 def _tick(leases: Leases, tick: Tick, at: Millis, lease_ms: Millis, max_tick_gap_ms: Millis) -> Leases:

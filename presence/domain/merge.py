@@ -11,6 +11,8 @@ from presence.domain.status import Activity, Layer, Status
 # Matrix: BUSY > ONLINE > UNAVAILABLE > OFFLINE.
 _RANK = {Activity.BUSY: 2, Activity.ACTIVE: 1, Activity.IDLE: 0}
 
+_STRENGTH = {layer: place for place, layer in enumerate(Layer)}
+
 
 class Merged(Struct, frozen=True, gc=False):
     """The merged status and what decided it: a layer's override or a session; neither when offline."""
@@ -33,9 +35,12 @@ def merge(sessions: Mapping[SessionId, Session], overrides: Mapping[Layer, Overr
     """
     if not sessions:
         return _OFFLINE
-    for layer in Layer:
-        override = overrides.get(layer)
-        if override is not None:
-            return Merged(override.status, layer=layer, note=override.note)
-    winner = max(sessions, key=lambda s: (_RANK[sessions[s].activity], sessions[s].last_active, s))
-    return Merged(sessions[winner].activity.status, session=winner)
+    if overrides:
+        strongest = min(overrides, key=_STRENGTH.__getitem__)
+        override = overrides[strongest]
+        return Merged(override.status, strongest, None, override.note)
+    if len(sessions) == 1:
+        [winner] = sessions
+    else:
+        winner = max(sessions, key=lambda s: (_RANK[sessions[s].activity], sessions[s].last_active, s))
+    return Merged(sessions[winner].activity.status, None, winner)

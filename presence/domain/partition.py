@@ -7,7 +7,7 @@ from collections.abc import Iterable, MutableMapping
 
 from msgspec import Struct
 
-from presence.domain.events import Event, NodeLost, Stamp
+from presence.domain.events import Event, GraceOver, NodeLost, SessionClosed, SessionOpened, Stamp
 from presence.domain.fold import evolve, is_fenced, raise_fence
 from presence.domain.ids import NodeId, UserKey
 from presence.domain.state import NodeFence, UserPresence
@@ -43,8 +43,7 @@ class PartitionFold:
         """Fold one event; return the rows that changed (an event that is skipped changes none)."""
         if isinstance(event, NodeLost):
             return self._lose_node(event, stamp)
-        fence = self._fences.get(event.node) if hasattr(event, "node") else None
-        if is_fenced(fence, event):
+        if isinstance(event, SessionOpened) and is_fenced(self._fences.get(event.node), event, stamp):
             return []
         change = self._evolve(key, event, stamp)
         return [change] if change is not None else []
@@ -67,12 +66,13 @@ class PartitionFold:
             del self._users[key]
         else:
             self._users[key] = after
-        self._reindex(key, before, after)
+        if isinstance(
+            event, SessionOpened | SessionClosed | GraceOver
+        ):  # nothing else moves a session to or off a node
+            self._reindex(key, before, after)
         return Change(key, before, after)
 
     def _reindex(self, key: UserKey, before: UserPresence | None, after: UserPresence | None) -> None:
-        if before is not None and after is not None and before.sessions is after.sessions:
-            return
         old, new = _nodes(before), _nodes(after)
         for node in old - new:
             keys = self._keys_by_node[node]

@@ -69,6 +69,8 @@ class UserPresence(Struct, frozen=True, gc=False):
     """In buckets of `LAST_ACTIVE_BUCKET_MS`; 0 when never."""
     last_seen: Millis | None = None
     """When the user last stopped being visibly present; None when never visible. Invisible does not move it."""
+    visible_since: Millis | None = None
+    """When the user last became visibly present; None while they are not."""
 
 
 class NodeFence(Struct, frozen=True, gc=False):
@@ -77,7 +79,14 @@ class NodeFence(Struct, frozen=True, gc=False):
     offset: int
     node: NodeId
     node_epoch: NodeEpoch
+    earlier: tuple[tuple[int, NodeEpoch], ...] = ()
+    """(offset, epoch) of the fences before this one, newest first, at most `FENCE_MEMORY`: a record that is delivered
+    again, after a crash that kept the fence and not the rows, is judged by the fence of its own time."""
 
+
+FENCE_MEMORY = 8
+"""Lost epochs of one node that are remembered beside the last. A redelivery reaches back seconds, and losing an epoch
+takes a lease: half would still do, double would only grow the row."""
 
 LAST_ACTIVE_BUCKET_MS = 60_000
 """Granularity of ``last_active`` (Matrix uses the same minute). Half: twice the events; double: "active now" lies."""

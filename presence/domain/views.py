@@ -61,7 +61,7 @@ def view_user(state: UserPresence | None, audience: Audience) -> Presence:
         return OFFLINE
     if not _is_seen(state, audience):
         return Presence(Status.OFFLINE, last_seen=state.last_seen)
-    return Presence(state.status, state.since, _note(state), _devices(state.sessions))
+    return _present(state, state.sessions, audience)
 
 
 def view_in_room(state: UserPresence | None, room: RoomId, audience: Audience) -> Presence | None:
@@ -71,7 +71,7 @@ def view_in_room(state: UserPresence | None, room: RoomId, audience: Audience) -
     inside = {name: session for name, session in state.sessions.items() if room in session.rooms}
     if not inside:
         return None
-    return Presence(state.status, state.since, _note(state), _devices(inside))
+    return _present(state, inside, audience)
 
 
 def rooms_of(state: UserPresence | None) -> frozenset[RoomId]:
@@ -98,9 +98,12 @@ def _is_seen(state: UserPresence, audience: Audience) -> bool:
     return state.status.is_visible
 
 
-def _note(state: UserPresence) -> str:
-    return merge(state.sessions, state.overrides).note if state.overrides else ""
-
-
-def _devices(sessions: dict[SessionId, Session]) -> tuple[Device, ...]:
-    return tuple(Device(name, s.device, s.activity, s.opened_at, s.meta) for name, s in sorted(sessions.items()))
+def _present(state: UserPresence, sessions: dict[SessionId, Session], audience: Audience) -> Presence:
+    # A device that was there while its user was invisible seems to come when the user does.
+    not_before = state.visible_since if audience is Audience.PUBLIC else None
+    devices = tuple(
+        Device(name, s.device, s.activity, max(s.opened_at, not_before or s.opened_at), s.meta)
+        for name, s in sorted(sessions.items())
+    )
+    note = merge(state.sessions, state.overrides).note if state.overrides else ""
+    return Presence(state.status, state.since, note, devices)

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from presence.domain.errors import UndecodableRecord
-from presence.domain.events import Event, NodeLost
+from presence.domain.events import Event, MetaChanged, NodeLost, SessionOpened
 from presence.domain.ids import CONTROL_MARK, UserKey, is_user_key
+from presence.domain.nesting import is_deeper
 
 SCHEMA_HEADER = "schema"
 SCHEMA_VERSION = 1
@@ -20,6 +21,10 @@ HEADERS: tuple[tuple[str, bytes], ...] = ((SCHEMA_HEADER, str(SCHEMA_VERSION).en
 
 MAX_EVENT_BYTES = 256 * 1024
 """Larger values are refused as dead letters: 128 rooms and 1 KiB of meta need less than 40 KiB."""
+
+MAX_META_DEPTH = 64
+"""Deeper data is refused. The edge allows less; this bound keeps what one process folds foldable in every other,
+whatever is on its stack: the decoder's own limit is the interpreter's recursion limit less the caller's depth."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: dict[int, Upcaster] = {}
@@ -47,14 +52,15 @@ def decode_event(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> E
         raise UndecodableRecord("size", f"{len(value)} bytes, the limit is {MAX_EVENT_BYTES}")
     schema = next((v for k, v in headers if k == SCHEMA_HEADER), None)
     try:
-        if schema == _current:
-            return _decoder.decode(value)
-        return _decode_old(value, _version(schema))
+        event = _decoder.decode(value) if schema == _current else _decode_old(value, _version(schema))
     except msgspec.ValidationError as exc:
         reason = "type" if "Invalid value" in str(exc) and "$.type" in str(exc) else "decode"
         raise UndecodableRecord(reason, str(exc)) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableRecord("decode", str(exc)) from exc
+    if value.count(b"[") + value.count(b"{") > MAX_META_DEPTH and _is_too_deep(event):
+        raise UndecodableRecord("decode", f"meta nested deeper than {MAX_META_DEPTH}")
+    return event
 
 
 def decode_key(key: bytes | None, event: Event) -> UserKey:
@@ -76,6 +82,10 @@ def decode_key(key: bytes | None, event: Event) -> UserKey:
 def control_key(node: str) -> UserKey:
     """The key of control records about a node."""
     return UserKey(f"{CONTROL_MARK}node/{node}")
+
+
+def _is_too_deep(event: Event) -> bool:
+    return isinstance(event, SessionOpened | MetaChanged) and is_deeper(event.meta, MAX_META_DEPTH)
 
 
 def _version(schema: bytes | None) -> int:

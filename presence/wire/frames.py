@@ -4,7 +4,7 @@ docs/reference/protocol.md is the contract for people; this module is the same f
 clients are refused, so that a typo is an error and not a silent no-op.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -221,6 +221,8 @@ class Bye(Struct, frozen=True, tag_field="t", tag="bye"):
 
 ServerFrame = Welcome | Ack | Error | Snapshot | Diff | Resumed | Feed | Pong | Bye
 
+_F = TypeVar("_F")
+
 _encoder = msgspec.json.Encoder()
 _client: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 _server: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
@@ -232,10 +234,23 @@ def encode_frame(frame: ServerFrame | ClientFrame) -> bytes:
 
 
 def decode_client_frame(text: str | bytes) -> ClientFrame:
-    """Decode what a client sent. Raises msgspec's ``DecodeError`` or ``ValidationError`` (the edge translates)."""
-    return _client.decode(text)
+    """Decode what a client sent.
+
+    Raises:
+        msgspec.DecodeError: whatever is wrong with it (a ``ValidationError`` names the field); the edge translates.
+    """
+    return _decode(_client, text)
 
 
 def decode_server_frame(text: str | bytes) -> ServerFrame:
-    """Decode what a server sent: for clients and tests."""
-    return _server.decode(text)
+    """Decode what a server sent: for clients and tests. Raises likewise."""
+    return _decode(_server, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[_F], text: str | bytes) -> _F:
+    try:
+        return decoder.decode(text)
+    except UnicodeError as exc:
+        raise msgspec.DecodeError("the frame is not UTF-8") from exc
+    except RecursionError as exc:
+        raise msgspec.DecodeError("the frame is nested too deeply") from exc

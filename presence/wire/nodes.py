@@ -1,4 +1,4 @@
-"""Codec of ``presence-nodes``: leases and ticks as JSON, keyed by node (ticks by a control key)."""
+"""Codec of ``presence-nodes``: leases and ticks as JSON, keyed by node epoch (ticks by a control key)."""
 
 import msgspec
 
@@ -13,8 +13,12 @@ _decoder: msgspec.json.Decoder[NodeRecord] = msgspec.json.Decoder(NodeRecord)
 
 
 def node_record_key(record: NodeRecord) -> str:
-    """The Kafka key: compaction keeps the last word about each node."""
-    return TICK_KEY if isinstance(record, Tick) else record.node
+    """The Kafka key: compaction keeps the last word about each epoch of a node.
+
+    Were the key the node alone, the `LeaseLost` of an earlier epoch could be kept in place of the newer epoch's
+    heartbeat, and nobody would ever know that the newer one must be watched.
+    """
+    return TICK_KEY if isinstance(record, Tick) else f"{record.node}/{record.node_epoch}"
 
 
 def encode_node_record(record: NodeRecord) -> bytes:
@@ -26,5 +30,5 @@ def decode_node_record(value: bytes | None) -> NodeRecord:
     """Decode a record of ``presence-nodes``. Raises `UndecodableRecord`."""
     try:
         return _decoder.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableRecord("decode", str(exc)) from exc

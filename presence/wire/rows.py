@@ -31,7 +31,7 @@ def decode_row(key: str, value: bytes) -> Row:
     """Decode a row of the changelog. Raises `UndecodableRecord`."""
     try:
         return (_fences if key.startswith(CONTROL_MARK) else _users).decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableRecord("decode", str(exc)) from exc
 
 

@@ -50,6 +50,8 @@ def topic_specs(events_retention_ms: int = -1, names: TopicNames | None = None) 
                 "cleanup.policy": "compact,delete",
                 "retention.ms": str(7 * _DAY),  # a node that was away longer starts its epochs by the clock anyway
                 "segment.ms": str(10 * _MINUTE),  # ticks come every second: without this the segment never closes
+                # A detector that takes over must see the ticks and heartbeats that made the losses it owes.
+                "min.compaction.lag.ms": str(10 * _MINUTE),
                 "min.cleanable.dirty.ratio": "0.1",
                 # The broker's clock for heartbeats and ticks alike, so that no skewed node clock expires anybody.
                 "message.timestamp.type": "LogAppendTime",
