@@ -1,0 +1,7 @@
+"""``presence doctor``."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

@@ -1,0 +1,1 @@
+"""An asyncio client of ``presence.v1``: one socket at a time, reconnecting and resuming by itself."""

@@ -1,0 +1,260 @@
+"""Everything at once: embedded servers, topics, schema, tiers; ready, then watched over, then stopped in order."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+
+from control import bootstrap
+from control.devstack.config import Addresses, DevStackConfig
+from control.devstack.datadir import DataDir
+from control.devstack.ports import is_free
+from control.devstack.progress import Progress
+from control.devstack.stack import DevStack
+from control.errors import ServerDied
+from control.readiness import NotReady, wait_ready
+from control.runfile import Running, keep_secret, remove_running, write_running
+from control.settings.environment import environment_of
+from control.settings.fields import env_name
+from control.settings.load import Loaded
+from control.settings.model import Settings
+from control.supervisor import Supervisor, Tier
+from presence.domain.errors import SetupError
+
+READY_WITHIN_S = 60.0
+"""How long the tiers may take to become ready. A warm start takes a few seconds, a large table some more."""
+
+EDGE_STOP_S = 20.0
+"""How long an edge may drain: longer than its own drain takes, so that nobody is cut off."""
+
+_TELEMETRY_STEP = 10
+"""Distance between the telemetry ports of two edges: there is room for the other tiers between them."""
+
+
+class Screen(Progress, Protocol):
+    """Shows what is being done."""
+
+    def trouble(self, name: str, detail: str) -> None:
+        """Note what should not be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """What ``presence up`` was asked for beyond the settings."""
+
+    edges: int = 1
+    """How many edge processes share the port."""
+    with_history: bool = True
+
+
+class Up:
+    """A running system."""
+
+    def __init__(self, stack: DevStack, supervisor: Supervisor, running: Running, secret: str) -> None:
+        self.running = running
+        self.secret = secret
+        self._stack = stack
+        self._supervisor = supervisor
+
+    def pids(self) -> dict[str, int]:
+        """The tiers' processes."""
+        return self._supervisor.pids()
+
+    async def watch(self) -> None:
+        """Return never: a server that died or a tier that keeps dying ends everything.
+
+        Raises:
+            ServerDied: an embedded server ended.
+            TierFailed: a tier was given up.
+        """
+        server = asyncio.create_task(self._stack.watch())
+        tier = asyncio.create_task(self._supervisor.failed())
+        try:
+            await asyncio.wait({server, tier}, return_when=asyncio.FIRST_COMPLETED)
+            if tier.done():
+                raise tier.result()
+            raise ServerDied(str(server.result()))
+        finally:
+            server.cancel()
+            tier.cancel()
+
+
+@asynccontextmanager
+async def up(loaded: Loaded, options: UpOptions, screen: Screen) -> AsyncIterator[Up]:
+    """Start everything; yield once every tier is ready; stop everything in order.
+
+    Raises:
+        SetupError: something cannot be started; nothing is left running.
+    """
+    settings = loaded.settings
+    data = DataDir(Path(settings.data_dir))
+    # Before anything heavy starts. First the directory: a second `up` on it would also find the ports in use.
+    with data.locked():
+        _check_ports(settings, options)
+    config = DevStackConfig(
+        data_dir=data.root, kafka=settings.kafka, postgres=settings.postgres, valkey=settings.valkey
+    )
+    async with DevStack(config, screen) as stack:
+        secret = settings.token.secret.get_secret_value() if settings.token.secret else keep_secret(data.root)
+        environment = {**os.environ, **environment_of(loaded), **_servers(stack.addresses, secret)}
+        supervisor = Supervisor(screen.trouble)
+        try:
+            telemetry = await _start_tiers(
+                stack.addresses, settings, options, _Shed(supervisor, data, environment), screen
+            )
+            running = _describe(settings, stack.addresses, telemetry)
+            write_running(data.root, running)
+            yield Up(stack, supervisor, running, secret)
+        finally:
+            screen.step("presence", "stopping")
+            remove_running(data.root)
+            await _stop_tiers(supervisor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shed:
+    """Where tiers are started from."""
+
+    supervisor: Supervisor
+    data: DataDir
+    environment: Mapping[str, str]
+
+    def start(self, name: str, tier: str, extra: Mapping[str, str]) -> None:
+        argv = (sys.executable, "-m", "control.cli.main", "run", tier)
+        self.supervisor.start(Tier(name, argv, self.data.logs / f"{name}.log", {**self.environment, **extra}))
+
+
+async def _start_tiers(
+    addresses: Addresses, settings: Settings, options: UpOptions, shed: _Shed, screen: Screen
+) -> dict[str, str]:
+    telemetry = _telemetry(settings, options)
+    named = settings.model_copy(update={"kafka": addresses.kafka, "postgres": addresses.postgres})
+
+    async def live() -> None:
+        await bootstrap.ensure_topics(named)
+        screen.step("topics", "ready")
+        shed.start("streams", "streams", {})
+        for number in range(1, options.edges + 1):
+            name = _edge_name(number)
+            shed.start(name, "edge", _edge_environment(settings, name, telemetry[name]))
+
+    async def history() -> None:
+        await bootstrap.migrate(named)
+        screen.step("schema", "ready")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(live())
+        if options.with_history:
+            group.create_task(history())
+    if options.with_history:
+        shed.start("history", "history", {})
+    await _wait_ready(telemetry, shed, screen)
+    return telemetry
+
+
+async def _wait_ready(telemetry: Mapping[str, str], shed: _Shed, screen: Screen) -> None:
+    async def one(http: aiohttp.ClientSession, name: str, url: str) -> None:
+        try:
+            await wait_ready(http, url, READY_WITHIN_S)
+        except NotReady as exc:
+            raise SetupError(
+                f"{name} did not become ready within {READY_WITHIN_S:g} s ({exc})",
+                f"Its log is {shed.data.logs / f'{name}.log'}.",
+            ) from exc
+        screen.step(name, "ready")
+
+    async def all_ready() -> None:
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+            for name, url in telemetry.items():
+                group.create_task(one(http, name, url))
+
+    waiting = asyncio.create_task(all_ready())
+    failing = asyncio.create_task(shed.supervisor.failed())
+    try:
+        await asyncio.wait({waiting, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            raise failing.result()
+        await waiting
+    except* SetupError as failures:
+        raise failures.exceptions[0] from None
+    finally:
+        waiting.cancel()
+        failing.cancel()
+        await asyncio.wait({waiting, failing})
+
+
+async def _stop_tiers(supervisor: Supervisor) -> None:
+    """Edges first, so that their last events are still folded; then who folds; the servers come last, by the stack."""
+    edges = [name for name in supervisor.pids() if name.startswith("edge")]
+    try:
+        await supervisor.stop(edges, EDGE_STOP_S)
+        await supervisor.stop()
+    except asyncio.CancelledError:
+        supervisor.kill_now()
+        raise
+
+
+def _check_ports(settings: Settings, options: UpOptions) -> None:
+    wanted = {"edge.port": settings.edge.port, "streams.telemetry_port": settings.streams.telemetry_port}
+    for number in range(options.edges):
+        wanted["edge.telemetry_port"] = settings.edge.telemetry_port + number * _TELEMETRY_STEP
+    if options.with_history:
+        wanted["history.telemetry_port"] = settings.history.telemetry_port
+    for name, port in wanted.items():
+        if not is_free(port):
+            raise SetupError(
+                f"port {port} ({name}) is in use by another program",
+                f"Stop that program, or choose another port by {env_name(name)}.",
+            )
+
+
+def _telemetry(settings: Settings, options: UpOptions) -> dict[str, str]:
+    urls = {"streams": _url(settings.streams.telemetry_port)}
+    if options.with_history:
+        urls["history"] = _url(settings.history.telemetry_port)
+    for number in range(1, options.edges + 1):
+        urls[_edge_name(number)] = _url(settings.edge.telemetry_port + (number - 1) * _TELEMETRY_STEP)
+    return urls
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _edge_name(number: int) -> str:
+    return f"edge-{number}"
+
+
+def _edge_environment(settings: Settings, name: str, telemetry_url: str) -> dict[str, str]:
+    node = f"{settings.edge.node}-{name}" if settings.edge.node else name
+    return {env_name("edge.node"): node, env_name("edge.telemetry_port"): telemetry_url.rpartition(":")[2]}
+
+
+def _servers(addresses: Addresses, secret: str) -> dict[str, str]:
+    return {
+        env_name("kafka"): addresses.kafka,
+        env_name("postgres"): addresses.postgres,
+        env_name("valkey"): addresses.valkey,
+        env_name("token.secret"): secret,
+    }
+
+
+def _describe(settings: Settings, addresses: Addresses, telemetry: Mapping[str, str]) -> Running:
+    host = "127.0.0.1" if settings.edge.host in {"0.0.0.0", "::"} else settings.edge.host  # noqa: S104 - compared only
+    return Running(
+        pid=os.getpid(),
+        kafka=addresses.kafka,
+        postgres=addresses.postgres,
+        valkey=addresses.valkey,
+        edge=f"ws://{host}:{settings.edge.port}{settings.edge.path}",
+        telemetry=dict(telemetry),
+        tenant=settings.tenant,
+        topic_prefix=settings.topics.prefix,
+    )
