@@ -6,18 +6,12 @@ dependencies (a test, another program) calls the tier's own ``run`` with them.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 
-from control.devstack.reach import ask_kafka, ask_postgres, without_password
 from control.errors import ServerAway
 from control.settings.fields import env_name
 from control.settings.model import Settings
-from migrations import run as migrations
-from presence.adapters.jwt.config import TokenConfig
-from presence.adapters.jwt.tokens import sign_token
 from presence.adapters.kafka import topics
 from presence.domain.errors import SetupError
-from presence.ports import Clock
 from presence.wire.topics import TopicNames
 
 REACH_WITHIN_S = 10.0
@@ -44,32 +38,13 @@ def postgres_address(settings: Settings) -> str:
     return _named(settings.postgres, "postgres", "postgresql://user@host/presence")
 
 
-def token_config(settings: Settings) -> TokenConfig:
-    """Whose tokens are accepted. Raises `SetupError` when there is no secret."""
-    token = settings.token
-    if token.secret is None:
-        raise SetupError("no secret for tokens is set", f"Set {env_name('token.secret')}, 32 bytes at least.")
-    return TokenConfig(token.secret.get_secret_value(), token.audience, token.issuer, token.leeway_ms)
-
-
-def make_token(settings: Settings, tenant: str, user: str, ttl_s: float, clock: Clock, scope: str = "") -> str:
-    """Sign a token as the issuer that these settings trust."""
-    config = token_config(settings)
-    claims = {"sub": user, "tenant": tenant, "aud": config.audience}
-    if config.issuer:
-        claims["iss"] = config.issuer
-    if scope:
-        claims["scope"] = scope
-    return sign_token(config.secret, claims, clock.now(), ttl_s)
-
-
 # --- what must be there before a tier starts -------------------------------------------------------------------
 
 
 async def ensure_topics(settings: Settings) -> None:
     """Create the topics that are missing. Raises `SetupError`."""
     address = kafka_address(settings)
-    await _reach("Kafka", address, lambda: ask_kafka(address))
+    await reach_kafka(address)
     await topics.ensure_topics(
         address,
         settings.partitions,
@@ -81,26 +56,38 @@ async def ensure_topics(settings: Settings) -> None:
 
 async def migrate(settings: Settings) -> list[str]:
     """Bring the database to this build's schema; return the names of the revisions that ran. Raises `SetupError`."""
-    address = postgres_address(settings)
-    await _reach("PostgreSQL", address, lambda: ask_postgres(address))
-    return await migrations.migrate(address)
+    from migrations.run import migrate as run_migrations  # noqa: PLC0415 - Alembic takes a second, which no tier needs
+
+    return await run_migrations(postgres_address(settings))
 
 
-async def _reach(name: str, address: str, ask: Callable[[], Awaitable[None]]) -> None:
+async def reach_kafka(address: str, within_s: float = REACH_WITHIN_S) -> None:
+    """Wait until any broker takes connections. Raises `ServerAway`."""
     last: BaseException | None = None
     try:
-        async with asyncio.timeout(REACH_WITHIN_S):
+        async with asyncio.timeout(within_s):
             while True:
-                try:
-                    return await ask()
-                except (OSError, TimeoutError) as exc:
-                    last = exc
+                for broker in address.split(","):
+                    try:
+                        return await _knock(broker.strip())
+                    except OSError as exc:
+                        last = exc
                 await asyncio.sleep(_RETRY_S)
     except TimeoutError:
         raise ServerAway(
-            f"{name} at {without_password(address)} does not answer ({last or 'no answer in time'})",
-            "Check that it runs and that the address is right and reachable from here.",
+            f"Kafka at {address} does not answer ({last or 'no answer in time'})",
+            f"Check that it runs and that {env_name('kafka')} is right and reachable from here.",
         ) from last
+
+
+async def _knock(broker: str) -> None:
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit():
+        raise SetupError(
+            f"{broker} is no address of a Kafka broker", f"{env_name('kafka')} must be host:port[,host:port]."
+        )
+    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    writer.close()
 
 
 def _named(address: str | None, name: str, example: str) -> str:
@@ -115,3 +102,9 @@ def _named(address: str | None, name: str, example: str) -> str:
 def host_name() -> str:
     """The machine's name, for names of processes that are not set."""
     return socket.gethostname()
+
+
+def consumer_groups(settings: Settings) -> dict[str, str]:
+    """Tier -> its consumer group in Kafka."""
+    prefix = settings.topics.prefix
+    return {"streams": f"{prefix}presence", "history": f"{prefix}presence-history"}

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from control import bootstrap
 from control.cli.options import ConfigFile, settings_from
 
 
@@ -25,6 +24,8 @@ def topics(
       presence topics --kafka broker-1:9092
     """
     settings = settings_from(config, kafka=kafka).settings
+    from control import bootstrap  # noqa: PLC0415 - the Kafka client takes a moment that other commands need not wait
+
     asyncio.run(bootstrap.ensure_topics(settings))
     print("topics: ready")
 
@@ -39,6 +40,8 @@ def migrate(
       presence migrate --postgres postgresql://presence@db-1/presence
     """
     settings = settings_from(config, postgres=postgres).settings
+    from control import bootstrap  # noqa: PLC0415 - as above
+
     ran = asyncio.run(bootstrap.migrate(settings))
     for revision in ran:
         print(f"migrated: {revision}")

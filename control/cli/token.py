@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
-from control import bootstrap
 from control.cli.options import ConfigFile, DataDir, Tenant, settings_from
 from control.errors import NoSecret
 from control.runfile import read_secret
 from control.settings.model import Settings
+from control.tokens import make_token, token_config
 from presence.adapters.memory.time import SystemClock
 from presence.domain.errors import InvalidField
-from presence.domain.ids import name, tenant_id
 
 DEFAULT_TTL_S = 30 * 24 * 3600
 """A development token outlives a month of the same data directory."""
@@ -47,11 +45,7 @@ def command(
 
 def mint(settings: Settings, secret: str, tenant: str, user: str, ttl_s: float, scope: str = "") -> str:
     """Sign a token with a secret. Raises `InvalidField` for names that no token may carry."""
-    tenant_id(tenant)
-    name(user, "user")
-    token = settings.token.model_copy(update={"secret": SecretStr(secret)})
-    with_secret = settings.model_copy(update={"token": token})
-    return bootstrap.make_token(with_secret, tenant, user, ttl_s, SystemClock(), scope)
+    return make_token(token_config(settings, secret), tenant, user, ttl_s, SystemClock(), scope)
 
 
 def secret_of(settings: Settings) -> str:

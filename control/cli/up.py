@@ -1,6 +1,6 @@
 """``presence up``: everything on this machine, until Ctrl-C."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,7 +11,9 @@ from control.cli.screen import Screen
 from control.cli.token import DEFAULT_TTL_S, mint
 from control.settings.load import Loaded
 from control.told import run_until_told
-from control.up import Up, UpOptions, up
+
+if TYPE_CHECKING:
+    from control.up import Up
 
 DEMO_USER = "you"
 """Whose token is printed: nobody of the demo's population."""
@@ -44,11 +46,13 @@ def command(
     loaded = settings_from(
         config, data_dir=data_dir, edge__port=edge_port, kafka=kafka, postgres=postgres, valkey=valkey
     )
+    run_until_told(lambda: _run(loaded, edges, history))
+
+
+async def _run(loaded: Loaded, edges: int, history: bool) -> None:
+    from control.up import UpOptions, up  # noqa: PLC0415 - servers' clients take a second that no other command needs
+
     options = UpOptions(edges, history)
-    run_until_told(lambda: _run(loaded, options))
-
-
-async def _run(loaded: Loaded, options: UpOptions) -> None:
     with Screen() as screen:
         async with up(loaded, options, screen) as running:
             screen.pause()
@@ -56,7 +60,7 @@ async def _run(loaded: Loaded, options: UpOptions) -> None:
             await running.watch()
 
 
-def _print_summary(loaded: Loaded, system: Up, seconds: float) -> None:
+def _print_summary(loaded: Loaded, system: "Up", seconds: float) -> None:
     running = system.running
     console = Console(highlight=False)
     token = mint(loaded.settings, system.secret, running.tenant, DEMO_USER, DEFAULT_TTL_S)
