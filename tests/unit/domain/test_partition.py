@@ -125,6 +125,25 @@ def test_two_sessions_on_one_node_count_once_and_the_last_to_leave_counts() -> N
     assert [change.key for change in fold.apply(NODE, node_lost(), stamp(3))] == [ALICE]
 
 
+def test_a_user_who_leaves_a_node_leaves_its_others_there() -> None:
+    fold, _, _ = fresh()
+    fold.apply(ALICE, opened(), stamp(0))
+    fold.apply(BOB, opened(), stamp(1))
+    fold.apply(BOB, closed(), stamp(2))
+
+    assert [change.key for change in fold.apply(NODE, node_lost(), stamp(3))] == [ALICE]
+
+
+def test_a_loss_that_is_told_twice_changes_nothing() -> None:
+    fold, rows, fences = fresh()
+    fold.apply(ALICE, opened(), stamp(0))
+    fold.apply(NODE, node_lost(), stamp(1))
+    kept = (dict(rows), dict(fences))
+
+    assert fold.apply(NODE, node_lost(), stamp(1)) == []
+    assert (rows, fences) == kept
+
+
 def test_after_recovery_the_loss_of_a_node_finds_its_users() -> None:
     before, rows, _ = fresh()
     before.apply(ALICE, opened(), stamp(0))
