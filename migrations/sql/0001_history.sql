@@ -66,13 +66,13 @@ begin
     if to_regclass(name) is not null or month_begin < '2020-01-01Z' or month_begin > now() + interval '2 months' then
         return null;
     end if;
-    -- 'events': two writers may find the month missing at once.
-    perform pg_advisory_xact_lock(hashtext('presence'), hashtext('events'));
+    -- Two writers may find the month missing at once. Locking a table, unlike an advisory lock, also makes the second
+    -- one see what the first has made.
+    lock table events in share update exclusive mode;
     if to_regclass(name) is not null then
         return null;
     end if;
     execute format('create table %I (like events including all)', name);
-    lock table events in share update exclusive mode;
     lock table events_default in access exclusive mode;
     execute format(
         'with moved as (delete from events_default where at >= %L and at < %L returning *) '

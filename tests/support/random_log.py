@@ -60,7 +60,9 @@ class RandomLog:
         while len(self.records) < length:
             self._now += self._random.choice((0, 1, 50, 1_000, 20_000))
             if self._random.random() < self._poison:
-                self._append_raw(self._random.randrange(len(self._offsets)), b"acme/x", self._random.choice(_POISON))
+                self._append_raw(
+                    self._random.randrange(len(self._offsets)), b"acme/x", self._random.choice(_POISON), Millis(START)
+                )
             elif self._random.random() < 0.02:
                 self._lose_node()
             else:
@@ -131,7 +133,7 @@ class RandomLog:
         self._folds[partition].apply(key, event, Stamp(self._offsets[partition], at))
         self._append_raw(partition, key.encode(), encode_event(event), at)
 
-    def _append_raw(self, partition: int, key: bytes, value: bytes, at: Millis = Millis(START)) -> None:
+    def _append_raw(self, partition: int, key: bytes, value: bytes, at: Millis) -> None:
         self.records.append(LogRecord(partition, self._offsets[partition], at, key, value, HEADERS))
         # Kafka's offsets have holes.
         self._offsets[partition] += self._random.choice((1, 1, 1, 2))
