@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from control.devstack.server import Account
+from control.devstack.process import Account
 from presence.domain.errors import SetupError
 
 UNPRIVILEGED_USER = "nobody"

@@ -37,7 +37,10 @@ def main(arguments: list[str]) -> None:
     if os.getppid() != parent:
         # The parent ended before prctl could tell us.
         raise SystemExit(1)
-    os.execv(command[0], command)  # noqa: S606 - becoming another program is what this module is for
+    try:
+        os.execv(command[0], command)  # noqa: S606 - becoming another program is what this module is for
+    except OSError as exc:
+        raise SystemExit(f"{command[0]} cannot be run: {exc.strerror}") from exc
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ KAFKA_ARTIFACT = "org.apache.kafka:kafka_2.13"
 DOWNLOADS_AT_ONCE = 4
 """Connections to the repository. One takes three times as long; more gained nothing and are impolite."""
 
+ATTEMPTS = 3
+"""For each jar: one of 46 fails now and then on a poor connection; a repository that is away is told soon."""
+
 Fetch = Callable[["Jar", Path, Callable[[int], None]], Path]
 """Fetches one jar into a folder, tells how many bytes arrived as they do, and returns its path."""
 
@@ -108,6 +111,9 @@ class JarCache:
         missing = [jar for jar in self.jars if not _is_whole(self.home / "jars" / jar.filename, jar)]
         total = sum(jar.size for jar in missing)
         progress.step("jars", f"downloading Kafka {kafka_version(self.jars)} ({total / 1e6:.0f} MB, once)")
+        # Of a start that was killed; the lock says that nobody uses them.
+        for leftover in self.home.glob("download-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         done = 0
         lock = threading.Lock()
 
@@ -120,7 +126,14 @@ class JarCache:
                 progress.download("jars", done, total)
 
         def one(jar: Jar) -> None:
-            self._place(jar, fetch(jar, Path(staging), arrived))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    # A folder of its own: what a broken attempt left behind is not taken for the file.
+                    return self._place(jar, fetch(jar, Path(staging) / f"{jar.artifact}-{attempt}", arrived))
+                except SetupError:
+                    if attempt == ATTEMPTS:
+                        raise
+            return None
 
         # Moved into place only when whole and genuine, so that an interrupted download leaves nothing half.
         with (

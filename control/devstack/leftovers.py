@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from control.devstack.datadir import write_json
+from control.devstack.process import alive_after
 
 STOP_WITHIN_S = 5.0
 """How long a leftover may take to stop by itself. It delays only a start after a crash."""
@@ -69,14 +70,16 @@ def stop_leftovers(file: Path) -> list[str]:
     """Stop what an earlier life left running, wait until it is gone, and return its names. Blocks for seconds."""
     found = {name: process for name, record in read_records(file).items() if (process := find(record))}
     everyone = [p for process in found.values() for p in (process, *_children(process))]
+    # A frozen server acts on a signal only once it runs again, and PostgreSQL waits for its children.
+    for process in everyone:
+        _send(process, signal.SIGCONT)
     for process in found.values():
-        # A frozen server acts on SIGTERM only once it runs again. (For postgres SIGINT means stop now.)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
-            _send(process, number)
-    _, alive = psutil.wait_procs(everyone, timeout=STOP_WITHIN_S)
+        # The fast shutdown of PostgreSQL; Kafka and Valkey take it for SIGTERM.
+        _send(process, signal.SIGINT)
+    alive = alive_after(everyone, STOP_WITHIN_S)
     for process in alive:
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=STOP_WITHIN_S)
+    alive_after(alive, STOP_WITHIN_S)
     return sorted(found)
 
 

@@ -37,7 +37,8 @@ def choose_ports(file: Path, wanted: Mapping[str, int | None]) -> dict[str, int]
         if port is None and old is not None and old not in chosen.values() and is_free(old):
             port = old  # noqa: PLW2901 - the resolved port takes the place of the wish
         if port is None:
-            port = next(p for p in fresh if p not in chosen.values())  # noqa: PLW2901 - as above
+            # Not one that is remembered for another name either.
+            port = next(p for p in fresh if p not in (remembered | chosen).values())  # noqa: PLW2901 - as above
         chosen[name] = port
     if remembered | chosen != remembered:
         write_json(file, remembered | chosen)

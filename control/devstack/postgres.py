@@ -5,19 +5,18 @@ import hashlib
 import os
 import shutil
 import signal
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import asyncpg
+import psutil
 
-from control.devstack import child
 from control.devstack.account import account_for_postgres, reachable_copy
 from control.devstack.packages import package_folder
 from control.devstack.ports import HOST
+from control.devstack.process import Account, Command, run_once
 from control.devstack.progress import Progress
 from control.devstack.reach import ask_postgres
-from control.devstack.server import Account, Command
 from presence.domain.errors import SetupError
 
 MAJOR = 18
@@ -74,6 +73,7 @@ class PostgresRecipe:
         if not data.exists():
             self._progress.step(self.name, "making its cluster (once)")
             await self._make_cluster(data)
+        _drop_stale_pid_file(data / "postmaster.pid")
         made_by = (data / "PG_VERSION").read_text().strip()
         if made_by != str(MAJOR):
             raise SetupError(
@@ -127,25 +127,11 @@ class PostgresRecipe:
         draft.mkdir(mode=0o700)
         if self._account:
             os.chown(draft, self._account.uid, self._account.gid)
-        account = self._account or Account(-1, -1)
-        numbers = (os.getpid(), int(signal.SIGKILL), account.uid, account.gid, 0)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", child.__file__, *map(str, numbers), str(draft)),
-            *(str(self._programs / "initdb"), "-D", self._data_as_seen(draft), *INITDB_OPTIONS),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            output, _ = await process.communicate()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
+        argv = (str(self._programs / "initdb"), "-D", self._data_as_seen(draft), *INITDB_OPTIONS)
+        exit_code, output = await run_once(Command(argv, self.cluster_name, draft, account=self._account))
+        if exit_code:
             raise SetupError(
-                f"PostgreSQL's cluster could not be made:\n{output.decode(errors='replace')[-2_000:]}",
+                f"PostgreSQL's cluster could not be made:\n{output[-2_000:]}",
                 "Name another data directory, or a real PostgreSQL.",
             )
         draft.rename(data)
@@ -166,3 +152,18 @@ class PostgresRecipe:
 
     def _url(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@{HOST}:{self._port}/{database}"
+
+
+def _drop_stale_pid_file(path: Path) -> None:
+    """Remove the pid file of a server that was killed, unless that process is a PostgreSQL.
+
+    After a crash and a reboot (or in a new container) the number may belong to anybody, and the server would refuse
+    to start. We hold the data directory's lock and have stopped our own leftovers.
+    """
+    try:
+        pid = int(path.read_text().splitlines()[0])
+        alive = "postgres" in psutil.Process(pid).name()
+    except (FileNotFoundError, IndexError, ValueError, psutil.Error):
+        alive = False
+    if not alive:
+        path.unlink(missing_ok=True)

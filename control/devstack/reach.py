@@ -1,8 +1,7 @@
 """Ask a server whether it answers, as its clients would. Serves the embedded and the named ones alike."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,6 +11,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from presence.domain.errors import SetupError
+
+RETRY_S = 0.25
+"""Pause between two attempts to reach a named server, which may be starting just now."""
 
 PORT_TIMEOUT_S = 2.0
 """How long one look at a port may take. Local ports answer at once; remote ones within a round trip."""
@@ -23,13 +25,8 @@ async def ask_kafka(bootstrap: str) -> None:
     Raises:
         OSError: nothing answers as Kafka does.
     """
-    first = bootstrap.split(",", maxsplit=1)[0]
-    host, _, port = first.rpartition(":")
     # The client logs every refusal as an error, so it is tried only when something listens.
-    await _knock(host, int(port))
-    logger = logging.getLogger("aiokafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    await _knock(bootstrap)
     client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
     try:
         await client.bootstrap()
@@ -37,7 +34,6 @@ async def ask_kafka(bootstrap: str) -> None:
         raise ConnectionError(f"{type(exc).__name__}: {exc}") from exc
     finally:
         await client.close()
-        logger.setLevel(level)
 
 
 async def ask_postgres(url: str) -> None:
@@ -70,19 +66,26 @@ async def ask_valkey(url: str) -> None:
         await client.aclose()
 
 
-async def require(name: str, address: str, asking: Awaitable[None], timeout_s: float) -> None:
-    """Wait for the answer of a named server.
+async def require(name: str, address: str, ask: Callable[[str], Awaitable[None]], timeout_s: float) -> None:
+    """Ask a named server until it answers.
 
     Raises:
         SetupError: it does not answer in time.
     """
+    why = "it says nothing"
     try:
         async with asyncio.timeout(timeout_s):
-            await asking
-    except (OSError, TimeoutError, ValueError) as exc:
-        why = str(exc) or f"no answer within {timeout_s:g} s"
+            while True:
+                try:
+                    return await ask(address)
+                except OSError as exc:
+                    why = str(exc) or why
+                await asyncio.sleep(RETRY_S)
+    except (TimeoutError, ValueError) as exc:
+        if isinstance(exc, ValueError):
+            why = str(exc)
         raise SetupError(
-            f"the named {name} at {without_password(address)} cannot be reached: {why}",
+            f"the named {name} at {without_password(address)} did not answer within {timeout_s:g} s: {why}",
             f"Start it, correct its address, or leave {name} out to have an embedded one.",
         ) from exc
 
@@ -96,8 +99,19 @@ def without_password(address: str) -> str:
     return address.replace(f":{password}@", ":***@") if password else address
 
 
-async def _knock(host: str, port: int) -> None:
-    async with asyncio.timeout(PORT_TIMEOUT_S):
-        _, writer = await asyncio.open_connection(host.strip("[]"), port)
-    writer.close()
-    await writer.wait_closed()
+async def _knock(bootstrap: str) -> None:
+    """Return if any of the addresses is listened at, else raise what the last one said."""
+    for address in (addresses := bootstrap.split(",")):
+        host, _, port = address.strip().rpartition(":")
+        if not port.isdigit():
+            raise ValueError(f"{address!r} is not host:port")
+        try:
+            async with asyncio.timeout(PORT_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except (OSError, TimeoutError):
+            if address == addresses[-1]:
+                raise
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return

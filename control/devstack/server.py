@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
-from control.devstack import child
+from control.devstack.process import Command, alive_after, spawn
 from presence.domain.errors import SetupError
 
 POLL_S = 0.03
@@ -24,31 +23,6 @@ LOG_TAIL_LINES = 15
 
 LOG_LIMIT_BYTES = 20_000_000
 """A log larger than this is set aside at the next start, once; about a month of normal use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The user a server runs as, when that is not the user who starts it."""
-
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """How a server is run."""
-
-    argv: tuple[str, ...]
-    marker: str
-    """A part of ``argv`` that nobody else's command line has."""
-    working_dir: Path
-    stop_signal: signal.Signals = signal.SIGTERM
-    """What makes it stop cleanly and soon."""
-    death_signal: signal.Signals = signal.SIGKILL
-    """What the kernel sends it when we die."""
-    account: Account | None = None
-    niceness: int = 0
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Recipe(Protocol):
@@ -126,6 +100,16 @@ class EmbeddedServer:
         """Whether its process exists."""
         return self._process is not None and self._process.returncode is None
 
+    def family(self) -> list[psutil.Process]:
+        """Return its process and all that came from it, itself first; empty while it does not run."""
+        if self.pid is None:
+            return []
+        try:
+            process = psutil.Process(self.pid)
+            return [process, *process.children(recursive=True)]
+        except psutil.Error:
+            return []
+
     def log_tail(self) -> str:
         """Return the last lines of its log."""
         try:
@@ -165,7 +149,7 @@ class EmbeddedServer:
         if self._watcher is None or self._command is None:
             return
         # A frozen server acts on its signal only once it runs again.
-        self._signal(signal.SIGCONT)
+        self.resume()
         self._signal(self._command.stop_signal)
         try:
             async with asyncio.timeout(self._stop_timeout_s):
@@ -181,25 +165,24 @@ class EmbeddedServer:
         family = self.kill_now()
         if self._watcher is not None:
             await asyncio.shield(self._watcher)
-        await asyncio.to_thread(psutil.wait_procs, family, timeout=self._stop_timeout_s)
+        # Itself was awaited above, by the loop that started it: nobody else may collect its exit code.
+        await asyncio.to_thread(alive_after, family[1:], self._stop_timeout_s)
 
     def kill_now(self) -> list[psutil.Process]:
         """Send SIGKILL to it and all its children, which are returned; wait for nothing."""
         self._wanted = False
-        family = self._children()
+        family = self.family()
         self._signal(signal.SIGKILL)
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        _signal_each(family, signal.SIGKILL)
         return family
 
     def suspend(self) -> None:
-        """Freeze it: it holds its connections and answers nothing."""
-        self._signal(signal.SIGSTOP)
+        """Freeze it and its children: it holds its connections and answers nothing."""
+        _signal_each(self.family(), signal.SIGSTOP)
 
     def resume(self) -> None:
         """Undo `suspend`."""
-        self._signal(signal.SIGCONT)
+        _signal_each(self.family(), signal.SIGCONT)
 
     async def wait_exit(self) -> int:
         """Return the exit code (negative: the signal) of the current life, once it is over."""
@@ -208,20 +191,9 @@ class EmbeddedServer:
         return await asyncio.shield(self._watcher)
 
     async def _spawn(self, command: Command) -> None:
-        account = command.account or Account(-1, -1)
-        numbers = (os.getpid(), int(command.death_signal), account.uid, account.gid, command.niceness)
         self._rotate_log()
         with self.log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", child.__file__, *map(str, numbers), str(command.working_dir)),
-                *command.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop the servers in order.
-                start_new_session=True,
-                env={**os.environ, **command.environment},
-            )
+            self._process = await spawn(command, log)
         self._command = command
         self._watcher = asyncio.create_task(self._watch(self._process), name=f"watch {self.name}")
         self._on_spawn(self.name, self._process.pid, command.marker)
@@ -253,15 +225,8 @@ class EmbeddedServer:
                     ) from exc
                 await asyncio.sleep(POLL_S)
             else:
-                return
-
-    def _children(self) -> list[psutil.Process]:
-        if self.pid is None:
-            return []
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.Error:
-            return []
+                if self.is_running:
+                    return
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid is None:
@@ -273,3 +238,9 @@ class EmbeddedServer:
     def _rotate_log(self) -> None:
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".old.log"))
+
+
+def _signal_each(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

