@@ -43,18 +43,18 @@ def can_reach(path: Path, account: Account) -> bool:
     )
 
 
-def reachable_copy(program_folders: tuple[Path, ...], label: str, account: Account) -> Path:
-    """Return the parent of folders with the same content that the user can reach, copied if need be.
+def reachable_copy(root: Path, folders: tuple[str, ...], label: str, account: Account) -> Path:
+    """Return ``root``, or the root of a copy, such that the user can reach the given folders below it.
 
     An environment below a private home (``/root``) is not reachable, and it is not ours to open.
     """
-    if all(can_reach(folder, account) for folder in program_folders):
-        return program_folders[0].parent
+    if all(can_reach(root / folder, account) for folder in folders):
+        return root
     home = Path(tempfile.gettempdir()) / f"presence-{label}"
     if not home.exists():
         draft = Path(tempfile.mkdtemp(prefix=f"presence-{label}-"))
-        for folder in program_folders:
-            shutil.copytree(folder, draft / folder.name, symlinks=True)
+        for folder in folders:
+            shutil.copytree(root / folder, draft / folder, symlinks=True)
         draft.chmod(0o755)
         try:
             draft.rename(home)
@@ -68,7 +68,7 @@ def reachable_copy(program_folders: tuple[Path, ...], label: str, account: Accou
             f"{home} should hold our copy of PostgreSQL's programs but belongs to someone else",
             "Remove it, or install presence where every user can read it.",
         )
-    if not all(can_reach(home / folder.name, account) for folder in program_folders):
+    if not all(can_reach(home / folder, account) for folder in folders):
         raise SetupError(
             f"the user {UNPRIVILEGED_USER}, as whom PostgreSQL must run, cannot reach {home}",
             "Install presence where every user can read it, or start it as another user than root.",

