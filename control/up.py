@@ -11,7 +11,7 @@ from typing import Protocol
 
 import aiohttp
 
-from control import bootstrap
+from control.bootstrap import parts
 from control.devstack.config import Addresses, DevStackConfig
 from control.devstack.datadir import DataDir
 from control.devstack.ports import is_free
@@ -138,7 +138,7 @@ async def _start_tiers(
     named = settings.model_copy(update={"kafka": addresses.kafka, "postgres": addresses.postgres})
 
     async def live() -> None:
-        await bootstrap.ensure_topics(named)
+        await parts.ensure_topics(named)
         screen.step("topics", "ready")
         shed.start("streams", "streams", {})
         for number in range(1, options.edges + 1):
@@ -146,7 +146,7 @@ async def _start_tiers(
             shed.start(name, "edge", _edge_environment(settings, name, telemetry[name]))
 
     async def history() -> None:
-        await bootstrap.migrate(named)
+        await parts.migrate(named)
         screen.step("schema", "ready")
 
     async with asyncio.TaskGroup() as group:

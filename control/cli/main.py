@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from control.cli import connect, demo, doctor, run, schema, settings, token, up, watch
+from control.cli import connect, demo, doctor, reference, run, schema, settings, token, up, watch
 from control.cli.exit_codes import ExitCode, exit_code
 from presence.domain.errors import PresenceError
 
@@ -32,7 +32,7 @@ def root(
     """
 
 
-for module in (up, run, schema, token, settings, connect, watch, demo, doctor):
+for module in (up, connect, watch, demo, doctor, token, settings, run, schema, reference):
     module.register(app)
 
 

@@ -24,9 +24,9 @@ def topics(
       presence topics --kafka broker-1:9092
     """
     settings = settings_from(config, kafka=kafka).settings
-    from control import bootstrap  # noqa: PLC0415 - the Kafka client takes a moment that other commands need not wait
+    from control.bootstrap import parts  # noqa: PLC0415 - the Kafka client takes a moment that other commands need not wait
 
-    asyncio.run(bootstrap.ensure_topics(settings))
+    asyncio.run(parts.ensure_topics(settings))
     print("topics: ready")
 
 
@@ -40,9 +40,9 @@ def migrate(
       presence migrate --postgres postgresql://presence@db-1/presence
     """
     settings = settings_from(config, postgres=postgres).settings
-    from control import bootstrap  # noqa: PLC0415 - as above
+    from control.bootstrap import parts  # noqa: PLC0415 - as above
 
-    ran = asyncio.run(bootstrap.migrate(settings))
+    ran = asyncio.run(parts.migrate(settings))
     for revision in ran:
         print(f"migrated: {revision}")
     if not ran:

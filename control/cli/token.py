@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from control.bootstrap.tokens import make_token, token_config
 from control.cli.options import ConfigFile, DataDir, Tenant, settings_from
 from control.errors import NoSecret
 from control.runfile import read_secret
 from control.settings.model import Settings
-from control.tokens import make_token, token_config
 from presence.adapters.memory.time import SystemClock
 from presence.domain.errors import InvalidField
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 
-from control import bootstrap
+from control.bootstrap import parts
 from control.doctor import kafka, machine, stores, tiers
 from control.doctor.findings import Finding, warn
 from control.runfile import Running, find_running
@@ -25,7 +25,7 @@ def _parts(settings: Settings, running: Running | None) -> list[Coroutine[None, 
     kafka_address = settings.kafka or (running and running.kafka)
     postgres = settings.postgres or (running and running.postgres)
     valkey = settings.valkey or (running and running.valkey)
-    names, groups = bootstrap.topic_names(settings), bootstrap.consumer_groups(settings)
+    names, groups = parts.topic_names(settings), parts.consumer_groups(settings)
     return [
         kafka.examine(kafka_address, names, groups) if kafka_address else _unnamed("kafka"),
         stores.examine_postgres(postgres) if postgres else _unnamed("postgres"),

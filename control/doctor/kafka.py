@@ -9,7 +9,7 @@ from aiokafka.consumer import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from control.bootstrap import reach_kafka
+from control.bootstrap.parts import reach_kafka
 from control.doctor.findings import Finding, fail, ok, warn
 from presence.adapters.kafka.topics import TopicInfo, describe_topics
 from presence.domain.errors import PresenceError

@@ -115,7 +115,10 @@ def _dig(values: Mapping[str, Any], name: str) -> Any:
 
 
 def _did_you_mean(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    # Without the prefix that all share, or everything would resemble everything.
+    close = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), [k.removeprefix(ENV_PREFIX) for k in known], n=1)
+    if name.startswith(ENV_PREFIX):
+        close = [ENV_PREFIX + match for match in close]
     return f"Did you mean {close[0]}? {_REFERENCE}" if close else f"Remove it. {_REFERENCE}"
 
 

@@ -1,8 +1,4 @@
-"""The composition root: builds the adapters that the settings ask for and hands them to the tiers.
-
-Nothing else imports adapters. Every function takes the settings and builds what it needs; whoever wants other
-dependencies (a test, another program) calls the tier's own ``run`` with them.
-"""
+"""What every tier's composition shares: names, addresses, topics, schema, and the wait for Kafka."""
 
 import asyncio
 import socket
@@ -20,9 +16,6 @@ REACH_WITHIN_S = 10.0
 _RETRY_S = 0.25
 
 
-# --- names and parts ------------------------------------------------------------------------------------------
-
-
 def topic_names(settings: Settings) -> TopicNames:
     """The topics of this installation."""
     return TopicNames.with_prefix(settings.topics.prefix)
@@ -36,9 +29,6 @@ def kafka_address(settings: Settings) -> str:
 def postgres_address(settings: Settings) -> str:
     """Where the history is. Raises `SetupError` when no setting says so."""
     return _named(settings.postgres, "postgres", "postgresql://user@host/presence")
-
-
-# --- what must be there before a tier starts -------------------------------------------------------------------
 
 
 async def ensure_topics(settings: Settings) -> None:
@@ -99,9 +89,9 @@ def _named(address: str | None, name: str, example: str) -> str:
     return address
 
 
-def host_name() -> str:
-    """The machine's name, for names of processes that are not set."""
-    return socket.gethostname()
+def instance_name(given: str) -> str:
+    """The name of a process: the one that was set, or the machine's."""
+    return given or socket.gethostname()
 
 
 def consumer_groups(settings: Settings) -> dict[str, str]:
