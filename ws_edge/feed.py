@@ -1,0 +1,105 @@
+"""Following the changelog: load it, tail it, and notice when it stands still."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from presence.domain.errors import LogUnavailable
+from presence.ports import Changelog
+from presence.telemetry.health import Health
+from ws_edge.codes import Code
+from ws_edge.edge import Edge
+from ws_edge.freshness import Condition, Freshness
+
+CHECK = "feed"
+
+_RETRY_S = 0.5
+_LOADING_PROBE_S = 0.02
+
+_log = structlog.get_logger()
+
+
+class FeedFollower:
+    """Feeds an edge from the changelog."""
+
+    def __init__(self, edge: Edge, changelog: Changelog, health: Health) -> None:
+        self._edge = edge
+        self._changelog = changelog
+        self._health = health
+        self._goal: Mapping[int, int] | None = None
+        self._epoch = ""
+        self._freshness = Freshness(edge.config.stale_after_ms, edge.now().mono)
+        self.is_loaded = asyncio.Event()
+
+    async def run(self) -> None:
+        """Load and tail, again from the beginning when the feed turns out to be another one."""
+        while True:
+            try:
+                await self._follow()
+            except LogUnavailable as exc:
+                self._health.fail(CHECK, f"the changelog cannot be followed: {exc}")
+                _log.warning("changelog cannot be followed", reason=str(exc), loaded=self.is_loaded.is_set())
+                self.is_loaded.clear()
+                self._edge.forget_feed()
+                self._goal = None
+                await asyncio.sleep(_RETRY_S)
+
+    async def probe(self) -> None:
+        """Ask where the feed ends, tell whether we are behind. Never returns."""
+        config = self._edge.config
+        while True:
+            await asyncio.sleep(config.probe_ms / 1000 if self.is_loaded.is_set() else _LOADING_PROBE_S)
+            if not self.is_loaded.is_set():
+                self._check_loaded()
+                continue
+            try:
+                async with asyncio.timeout(config.probe_ms / 1000):
+                    high_water = await self._changelog.high_water()
+            except (LogUnavailable, TimeoutError):
+                pass
+            else:
+                self._freshness.probed(high_water, self._changelog.positions(), self._edge.now().mono)
+            self._judge()
+
+    async def _follow(self) -> None:
+        self._epoch = await self._changelog.feed_epoch()
+        self._goal = await self._changelog.high_water()
+        self._check_loaded()
+        async for batches in self._changelog.follow():
+            self._edge.take(batches)
+            if not self.is_loaded.is_set():
+                self._check_loaded()
+
+    def _check_loaded(self) -> None:
+        goal, positions = self._goal, self._changelog.positions()
+        if goal is None or any(positions.get(partition, 0) < end for partition, end in goal.items()):
+            return
+        for partition, end in goal.items():
+            self._edge.view.advance(partition, end - 1)
+        self._edge.loaded(self._epoch)
+        self._freshness = Freshness(self._edge.config.stale_after_ms, self._edge.now().mono)
+        self.is_loaded.set()
+        self._health.ok(CHECK)
+        _log.info("view loaded", users=len(self._edge.view), records=sum(goal.values()))
+
+    def _judge(self) -> None:
+        now = self._edge.now().mono
+        condition = self._freshness.condition(now)
+        view, metrics = self._edge.view, self._edge.metrics
+        metrics.lag.set(self._freshness.lag)
+        metrics.view_users.set(len(view))
+        metrics.undecodable.set(view.undecodable)
+        if self._edge.hub is not None:
+            metrics.coalesced.set(self._edge.hub.coalesced)
+        self._edge.set_stale(stale=condition is not Condition.FRESH)
+        match condition:
+            case Condition.FRESH:
+                self._health.ok(CHECK)
+            case Condition.AWAY:
+                self._health.fail(CHECK, "Kafka does not answer")
+            case Condition.BEHIND:
+                behind = self._freshness.behind_for(now)
+                self._health.fail(CHECK, f"the view is {behind} ms behind")
+                if behind > self._edge.config.feed_dead_ms:
+                    self._edge.close_all(Code.TRY_LATER)
