@@ -1,11 +1,13 @@
 """Health of a process: named checks that its parts set, and a tiny HTTP server for people and probes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 
 class Health:
@@ -32,6 +34,20 @@ class Health:
         return {check: why or "ok" for check, why in self._checks.items()}
 
 
+class HealthCollector(Collector):
+    """Every check as a metric, so that alerts can name the one that fails."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read the checks at each scrape."""
+        checks = GaugeMetricFamily("presence_check_ok", "1 while this readiness check holds", labels=["check"])
+        for check, result in self._health.report().items():
+            checks.add_metric([check], float(result == "ok"))
+        yield checks
+
+
 @asynccontextmanager
 async def serve_telemetry(health: Health, registry: CollectorRegistry, host: str, port: int) -> AsyncIterator[int]:
     """Serve ``/healthz`` (the process runs), ``/readyz`` (it may get work) and ``/metrics``; yield the port bound.
@@ -54,9 +70,12 @@ async def serve_telemetry(health: Health, registry: CollectorRegistry, host: str
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
+    collector = HealthCollector(health)
+    registry.register(collector)
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         yield runner.addresses[0][1]
     finally:
+        registry.unregister(collector)
         await runner.cleanup()
