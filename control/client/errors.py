@@ -1,6 +1,6 @@
 """What can go wrong between a client and an edge."""
 
-from presence.domain.errors import NotAllowed, PresenceError, Unavailable
+from presence.domain.errors import NotAllowed, Unavailable
 
 
 class EdgeUnavailable(Unavailable):
@@ -23,7 +23,7 @@ class Refused(NotAllowed):
         super().__init__(f"{refusal}: {message}")
 
 
-class ClosedForGood(PresenceError):
+class ClosedForGood(NotAllowed):
     """The edge closed the connection with a code that forbids coming back."""
 
     code = "closed_for_good"

@@ -8,7 +8,6 @@ import heapq
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 from control.demo.names import DEVICES, rooms, users
 from presence.domain.status import Activity, Status
@@ -108,8 +107,7 @@ def plan(seed: int, population: Population) -> Iterator[Step]:
     """Everybody's steps in the order of time, without end."""
     places = rooms(population.rooms)
     lives = [_life(user, random.Random(f"{seed}/{user}"), population, places) for user in users(population.users)]  # noqa: S311 - a play, not a secret
-    # The number keeps the order of one life's simultaneous steps.
-    return (step for _, _, step in heapq.merge(*lives))
+    return heapq.merge(*lives, key=lambda step: step.at_ms)
 
 
 _NOTES: dict[Status, tuple[str, ...]] = {
@@ -126,22 +124,22 @@ class _Person:
     """What a life must remember to go on sensibly."""
 
     at_ms: float
+    sleep_ms: float = 0
+    """How much longer than usual until the next step."""
     online: dict[str, set[str]] = field(default_factory=dict)
     """Device -> rooms it is in."""
     has_status: bool = False
 
 
-def _life(
-    user: str, rng: random.Random, population: Population, places: Sequence[str]
-) -> Iterator[tuple[int, int, Step]]:
+def _life(user: str, rng: random.Random, population: Population, places: Sequence[str]) -> Iterator[Step]:
     owned = rng.sample(DEVICES, k=rng.choices((1, 2, 3), weights=(5, 4, 1))[0])
     home = tuple(place for place in places if rng.random() < (0.8 if place == places[0] else 0.25))
     person = _Person(at_ms=rng.uniform(0, population.arrival_ms))
-    number = count()
     while True:
         for device, action in _next(person, owned, home, places, population, rng):
-            yield round(person.at_ms), next(number), Step(round(person.at_ms), user, device, action)
-        person.at_ms += rng.expovariate(1 / population.gap_ms)
+            yield Step(round(person.at_ms), user, device, action)
+        person.at_ms += person.sleep_ms + rng.expovariate(1 / population.gap_ms)
+        person.sleep_ms = 0
 
 
 def _next(
@@ -181,7 +179,7 @@ def _next(
         case "night":
             gone = sorted(person.online)
             person.online.clear()
-            person.at_ms += rng.uniform(1, 4) * population.gap_ms
+            person.sleep_ms = rng.uniform(1, 4) * population.gap_ms
             return [(name, SayGoodbye()) for name in gone]
         case _:
             activity = rng.choices((Activity.ACTIVE, Activity.IDLE, Activity.BUSY), weights=(5, 4, 2))[0]
