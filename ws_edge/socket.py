@@ -6,7 +6,7 @@ which is a third of the memory, and diffs that are framed already go straight to
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from websockets.frames import BINARY, CLOSE, CONT, PONG, TEXT, Frame, Opcode
 from websockets.http11 import Request, Response
@@ -62,10 +62,10 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - we listen on TCP
-        self._transport = transport
+        # We listen on TCP. uvloop's transports are none of asyncio's class, so this cannot be asserted.
+        self._transport = cast("asyncio.Transport", transport)
         config = self._edge.config
-        transport.set_write_buffer_limits(high=config.send_high_water, low=config.send_high_water // 4)
+        self._transport.set_write_buffer_limits(high=config.send_high_water, low=config.send_high_water // 4)
         self._edge.connected(self)
 
     def data_received(self, data: bytes) -> None:
