@@ -1,0 +1,209 @@
+"""A Faust consumer that delivers batches and commits past a batch only when it was acknowledged.
+
+Overrides, with the place in faust 0.15.3 each depends on (tests/contract/test_faust_members.py watches them):
+
+* `getmany` (transport/consumer.py:693) yields one message per chunk of a partition instead of one per record. Its
+  offset is that of the *last* record. All checks of the original are kept: flow stopped, generation changed, partition
+  not active.
+* `_add_gap` and `_new_offset` (:1157, :1097): stock code takes the space between two messages for a gap and commits
+  over it. To it every batch is a gap; acknowledged out of order it would commit over unprocessed ones. So we keep our
+  own queue of delivered batches per partition and advance while its head is acknowledged. ``ack`` itself cannot be
+  overridden (the Cython stream inlines it), so we read ``_acked_index``.
+* `perform_seek`, `seek`, `on_partitions_revoked` forget what was delivered, since it will be delivered again.
+* `wait_empty` (:867) has no timeout in stock Faust: one stuck agent would block every rebalance and the shutdown.
+* `_commit_offsets` (:1047) of stock Faust notes an offset as committed even if Kafka refused it (:1080), and a failed
+  flush of the producer would crash the worker where waiting is enough.
+* The thread leaves the group on a graceful stop. aiokafka does not for static members (group_coordinator.py:374), so
+  that their partitions stand still for the session timeout; for a restart that is right, but a restart is fast enough
+  to be a rebalance like any other, and a scale-down must not cost users six seconds.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
+from faust.exceptions import ProducerSendError
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP, ConsumerMessage
+
+from streams.batching.app import BatchingOptions
+from streams.batching.schema import BatchSchema
+
+_LEAVE_TIMEOUT_S = 1.0
+_log = structlog.get_logger()
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread of the consumer; leaves the group when it stops in peace."""
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, then stop; overrides drivers/aiokafka.py ``AIOKafkaConsumerThread.on_thread_stop``."""
+        consumer = self._consumer
+        coordinator = getattr(consumer, "_coordinator", None)
+        if coordinator is not None and getattr(coordinator, "_group_instance_id", None) and coordinator.generation > 0:
+            request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+            try:
+                async with asyncio.timeout(_LEAVE_TIMEOUT_S):
+                    await coordinator._send_req(request)
+            except (KafkaError, TimeoutError) as exc:
+                _log.info("group not left, it will notice by itself", error=repr(exc))
+        await super().on_thread_stop()
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers ``list[ConsumerRecord]`` for topics whose channels all have a `BatchSchema`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Last offsets of the batches delivered and not yet committable, in order of delivery.
+        self._delivered: dict[TP, deque[int]] = defaultdict(deque)
+        # The offset up to which everything is acknowledged.
+        self._committable: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+        options = getattr(self.app, "batching", BatchingOptions())
+        self.batch_size: int = options.batch_size
+        self.drain_timeout_s: float = options.drain_timeout_s
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _is_batched(self, tp: Any) -> bool:
+        channels = self.app.topics._topic_name_index.get(tp.topic)
+        return bool(channels) and all(isinstance(channel.schema, BatchSchema) for channel in channels)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
+        """Yield what was fetched, in batches."""
+        fetched, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_back()
+            return
+        plain = {}
+        for tp, records in fetched.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            if not self._is_batched(tp):
+                plain[tp] = records
+                continue
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            for start in range(0, len(records), self.batch_size):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                message = self._batch(tp, records[start : start + self.batch_size], generation)
+                if message is not None:
+                    yield message.tp, message
+        for tp, record in self.scheduler.iterate(plain):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            yield tp, self._to_message(tp, record)
+
+    def _batch(self, tp: Any, records: list[Any], generation: int) -> ConsumerMessage | None:
+        last = records[-1]
+        key = TP(tp.topic, tp.partition)
+        read = self._read_offset[key]
+        if read is not None and last.offset < read:
+            return None  # _drain_messages (:1209) would drop it: it must not be waited for
+        if self.app.topics.acks_enabled_for(tp.topic):
+            self._delivered[key].append(last.offset)
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            None,
+            None,
+            records,
+            None,
+            0,
+            sum(record.serialized_value_size for record in records),
+            key,
+            generation_id=generation,
+        )
+
+    async def _seek_back(self) -> None:
+        try:
+            await self.perform_seek()
+        except (KafkaError, AssertionError, TimeoutError) as exc:
+            # As in the original (:767): the flow is stopped, and whoever resumes it seeks again.
+            _log.info("seek while the flow was stopped failed", error=repr(exc))
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if not self._is_batched(tp):
+            # 0.15.3 takes the message itself for a part of the gap before it.
+            await super()._add_gap(tp, offset_from, max(offset_from, offset_to - 1))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if not self._is_batched(tp):
+            offset: int | None = super()._new_offset(tp)
+            return offset
+        queue, acked = self._delivered[tp], self._acked_index[tp]
+        while queue and queue[0] in acked:
+            self._committable[tp] = queue.popleft() + 1  # +1: Kafka's committed offset is the next to read
+        done = self._committable.get(tp)
+        if done is not None and self._acked[tp]:
+            acked.difference_update([offset for offset in acked if offset < done])
+            self._acked[tp] = [offset for offset in self._acked[tp] if offset >= done]
+        # Not consumed: a commit that fails finds the same offset again.
+        return done
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        try:
+            # The rows must be durable before the events count as done; the original flushes too, then finds nothing.
+            await self.app.producer.flush()
+            committed: bool = await super()._commit_offsets(offsets, start_new_transaction)
+        except ProducerSendError as exc:
+            _log.warning("not committed, the changelog is behind", error=str(exc))
+            return False
+        if not committed:
+            self._committed_offset.update(before)
+        return committed
+
+    def _forget(self, tps: Iterable[Any]) -> None:
+        for tp in tps:
+            key = TP(tp.topic, tp.partition)
+            self._delivered.pop(key, None)
+            self._committable.pop(key, None)
+            # Kept keys: ack() and stock code index them.
+            if key in self._acked:
+                self._acked[key] = []
+                self._acked_index[key].clear()
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets: what is not committed will be delivered again."""
+        await super().perform_seek()
+        self._forget(list(self._delivered) + list(self._committable))
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Go to an offset."""
+        self._forget([partition])
+        await super().seek(partition, offset)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let go of partitions.
+
+        The original drops what was acknowledged before it waits for the agents and commits (:571), so that the last
+        second of work would always be done again. Commit first.
+        """
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        await self.wait_empty()
+        try:
+            await super().on_partitions_revoked(revoked)
+        finally:
+            self._forget(revoked)
+
+    async def wait_empty(self) -> None:
+        """Wait for the batches in work, but not for ever."""
+        try:
+            async with asyncio.timeout(self.drain_timeout_s):
+                await super().wait_empty()
+        except TimeoutError:
+            # Not acknowledged, hence not committed: whoever comes next does it again.
+            _log.warning("batch in work did not end in time", seconds=self.drain_timeout_s)
