@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from presence.domain.errors import SetupError
-from presence.domain.ids import Millis
 from presence.wire.topics import TopicNames
 
 _DAY_MS = 24 * 3600 * 1000
@@ -31,22 +30,22 @@ class StreamsConfig:
     commit_interval_s: float = 1.0
     """How often progress is committed, hence how much is folded twice after a crash."""
     batch_size: int = 500
-    """Most records folded in one go. Half: the cost per batch shows; double: a batch delays the others twice as long."""
-    retention_ms: Millis = Millis(7 * _DAY_MS)
+    """Most records folded in one go. Half: the cost per batch shows; double: each delays the others twice as long."""
+    retention_ms: int = 7 * _DAY_MS
     """How long an offline user stays in the table, for their last seen."""
-    grace_ms: Millis = Millis(15_000)
+    grace_ms: int = 15_000
     """How long the sessions of a lost node still count as present."""
-    lease_ms: Millis = Millis(10_000)
+    lease_ms: int = 10_000
     """Silence of a node after which it is lost."""
-    heartbeat_ms: Millis = Millis(3_000)
+    heartbeat_ms: int = 3_000
     """How often nodes renew their leases; only checked against the lease."""
     tick_s: float = 1.0
     """How often the failure detector appends its tick: the resolution of leases."""
-    max_tick_gap_ms: Millis = Millis(3_000)
+    max_tick_gap_ms: int = 3_000
     """A longer gap between ticks starts every lease's countdown anew: whoever slept cannot say who was silent."""
     timer_interval_s: float = 0.2
     """How often deadlines are looked at: expiries are late by half of it on average."""
-    timer_recheck_ms: Millis = Millis(5_000)
+    timer_recheck_ms: int = 5_000
     """An expiry that did not come back through the log after this time is appended again; doubles are harmless."""
     timer_batch: int = 1_000
     """Most expiries appended at once: the end of a node with 10,000 sessions must not fill the producer."""

@@ -35,6 +35,8 @@ class SafeRecovery(Recovery):
 class SafeTableManager(TableManager):
     """Uses `SafeRecovery`; an app takes it as its setting ``TableManager``."""
 
+    _recovery: SafeRecovery | None = None
+
     @property
     def recovery(self) -> SafeRecovery:
         """The recovery service; overrides tables/manager.py:129."""

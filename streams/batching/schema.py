@@ -16,18 +16,11 @@ Decode = Callable[..., Awaitable[Any]]
 class BatchSchema(faust.Schema):
     """Pass ``message.value``, a list of aiokafka ``ConsumerRecord``, through as the event's value."""
 
-    def compile(
-        self,
-        app: Any,
-        *,
-        on_key_decode_error: Any = None,
-        on_value_decode_error: Any = None,
-        default_propagate: bool = False,
-    ) -> Decode:
+    def compile(self, app: Any, **_options: Any) -> Decode:
         """Return the function that makes events of messages; overrides ``faust.Schema.compile`` (serializers)."""
         create_event = app.create_event
 
-        async def decode(message: Any, *, propagate: bool = default_propagate) -> Any:
+        async def decode(message: Any, **_options: Any) -> Any:
             return create_event(None, message.value, None, message)
 
         return decode
