@@ -49,9 +49,13 @@ class Effects:
 
     def last_seen(self, key: UserKey, before: UserPresence | None, after: UserPresence) -> None:
         """Write when the user was seen last, if that changed."""
-        row = _last_seen_row(key, after)
-        if before is None or _last_seen_row(key, before) != row:
-            self._last_seen[key] = row
+        if before is None or (before.status, before.last_seen, before.last_active) != (
+            after.status,
+            after.last_seen,
+            after.last_active,
+        ):
+            tenant, user = split_key(key)
+            self._last_seen[key] = LastSeenRow(tenant, user, after.status, after.last_seen, after.last_active or None)
 
     def fence(self, partition: int, fence: NodeFence) -> None:
         """Write how far a node is fenced."""
@@ -92,8 +96,3 @@ def event_row(logged: Logged) -> EventRow:
 def event_type(event: Event) -> str:
     """The name of the event's type in the log."""
     return str(event.__struct_config__.tag)
-
-
-def _last_seen_row(key: UserKey, state: UserPresence) -> LastSeenRow:
-    tenant, user = split_key(key)
-    return LastSeenRow(tenant, user, state.status, state.last_seen, state.last_active or None)

@@ -45,8 +45,8 @@ def dead_letter(record: LogRecord, reason: str, detail: str) -> DeadLetter:
 
 def _check_storable(record: LogRecord) -> None:
     """Refuse what no store of text and dates can hold, before it spoils a batch."""
-    value, key = record.value or b"", record.key or b""
-    if b"\x00" in key or (b"\\u0000" in value and _ESCAPED_NUL.search(value)):
+    value = record.value or b""
+    if b"\\u0000" in value and _ESCAPED_NUL.search(value):
         raise UndecodableRecord("refused", "the character U+0000 cannot be stored")
     if not 0 <= record.at <= _LATEST_AT:
         raise UndecodableRecord("refused", f"no date for the timestamp {record.at}")

@@ -35,7 +35,9 @@ class WorkingSet:
         """Fold events that are in log order; return the rows to write and what is refused by its content."""
         effects, letters = Effects(), []
         users = {key: known.presence for key, known in self.known.items() if known.presence is not None}
-        folds = {p: self._partition_fold(p, users) for p in {logged.record.partition for logged in batch}}
+        for logged in batch:
+            self.fences.setdefault(logged.record.partition, {})
+        folds = self._partition_folds(users)
         offsets: dict[UserKey, int] = {}
         for logged in batch:
             letter = self._step(logged, folds[logged.record.partition], effects, offsets)
@@ -67,10 +69,14 @@ class WorkingSet:
             effects.fence(partition, self.fences[partition][event.node])
         return None
 
-    def _partition_fold(self, partition: int, users: dict[UserKey, UserPresence]) -> PartitionFold:
-        fold = PartitionFold(users, self.fences.setdefault(partition, {}))
-        fold.index((key, users[key]) for key, known in self.known.items() if _is_in(known, partition))
-        return fold
+    def _partition_folds(self, users: dict[UserKey, UserPresence]) -> dict[int, PartitionFold]:
+        rows: dict[int, list[tuple[UserKey, UserPresence]]] = {p: [] for p in self.fences}
+        for key, state in users.items():
+            rows.setdefault(self.known[key].track.partition, []).append((key, state))
+        folds = {p: PartitionFold(users, fences) for p, fences in self.fences.items()}
+        for partition, fold in folds.items():
+            fold.index(rows[partition])
+        return folds
 
 
 def users_of(batch: Iterable[Logged]) -> set[UserKey]:
@@ -86,7 +92,3 @@ def lost_nodes_of(batch: Iterable[Logged]) -> set[tuple[int, NodeId]]:
 def key_of(row: StateRow) -> UserKey:
     """The key of a stored state."""
     return UserKey(f"{row.tenant}/{row.user}")
-
-
-def _is_in(known: Known, partition: int) -> bool:
-    return known.presence is not None and known.track.partition == partition

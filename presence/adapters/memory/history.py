@@ -82,7 +82,7 @@ class MemoryHistoryTransaction:
 
     def __init__(self, tables: Tables, partitions: Collection[int]) -> None:
         self.tables = tables.copy()
-        self._checkpoints = {p: tables.checkpoints.setdefault(p, -1) for p in partitions}
+        self._checkpoints = {p: self.tables.checkpoints.setdefault(p, -1) for p in partitions}
 
     @property
     def checkpoints(self) -> Mapping[int, int]:
