@@ -1,8 +1,12 @@
 """A Faust app that needs no directory and carries the options of batching."""
 
+import logging
 from dataclasses import dataclass
 
 import faust
+
+FAUST_LOGGER = logging.getLogger("faust.batching")
+"""mode would make a logger of each class's module, and tell of each step at the level of our own logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class BatchingOptions:
 
 class BatchingApp(faust.App):
     """A Faust app for batched topics and in-memory tables."""
+
+    logger = FAUST_LOGGER
 
     batching: BatchingOptions = BatchingOptions()
 

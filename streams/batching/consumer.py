@@ -30,7 +30,7 @@ from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.batching.app import BatchingOptions
+from streams.batching.app import FAUST_LOGGER, BatchingOptions
 from streams.batching.schema import BatchSchema
 
 _LEAVE_TIMEOUT_S = 1.0
@@ -39,6 +39,8 @@ _log = structlog.get_logger()
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread of the consumer; leaves the group when it stops in peace."""
+
+    logger = FAUST_LOGGER
 
     async def on_thread_stop(self) -> None:
         """Leave the group, then stop; overrides drivers/aiokafka.py ``AIOKafkaConsumerThread.on_thread_stop``."""
@@ -56,6 +58,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 class BatchConsumer(driver.Consumer):
     """Delivers ``list[ConsumerRecord]`` for topics whose channels all have a `BatchSchema`."""
+
+    logger = FAUST_LOGGER
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Last offsets of the batches delivered and not yet committable, in order of delivery.

@@ -19,7 +19,7 @@ from typing import Any
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 
-from streams.batching.app import BatchingOptions
+from streams.batching.app import FAUST_LOGGER, BatchingOptions
 from streams.batching.table import BatchTable
 
 OnSent = Callable[[list[str], "asyncio.Future[Any]"], None]
@@ -27,6 +27,8 @@ OnSent = Callable[[list[str], "asyncio.Future[Any]"], None]
 
 class BatchProducer(driver.Producer):
     """Writes rows for `BatchTable`."""
+
+    logger = FAUST_LOGGER
 
     async def send_rows(
         self, topic: str, partition: int, rows: Sequence[tuple[str, bytes | None]], on_sent: OnSent

@@ -12,9 +12,13 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types.tuples import TP
 
+from streams.batching.app import FAUST_LOGGER
+
 
 class SafeRecovery(Recovery):
     """Stops the flow before it resumes the streams."""
+
+    logger = FAUST_LOGGER
 
     def _add(self, table: Any, tp: TP, offsets: Any) -> None:
         """Take the table's word for where to begin; the original (:203) goes on from where it once was."""
@@ -34,6 +38,8 @@ class SafeRecovery(Recovery):
 
 class SafeTableManager(TableManager):
     """Uses `SafeRecovery`; an app takes it as its setting ``TableManager``."""
+
+    logger = FAUST_LOGGER
 
     _recovery: SafeRecovery | None = None
 

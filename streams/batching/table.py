@@ -28,6 +28,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
+from streams.batching.app import FAUST_LOGGER
 from streams.batching.rows import PartitionState, RowCodec
 from streams.batching.schema import BatchSchema
 
@@ -37,6 +38,8 @@ _log = structlog.get_logger()
 
 class BatchTable(faust.Table):
     """A table written through `partition` and `flush`."""
+
+    logger = FAUST_LOGGER
 
     def __init__(self, *args: Any, codec: RowCodec, on_fatal: Callable[[str, Exception], None], **kwargs: Any) -> None:
         # Counts batches here. Must not be 1: recovery.py:485 then resumes the changelog for ever.
