@@ -51,7 +51,7 @@ CLOSE_CODES: dict[Code, Meaning] = {
     Code.BAD_UTF8: Meaning("bad_utf8", False, "text that is not UTF-8"),
     Code.TOO_BIG: Meaning("too_big", False, "a message over 64 KiB"),
     Code.INTERNAL: Meaning("internal", True, "we failed; come back with back-off"),
-    Code.RESTART: Meaning("restart", True, "this node restarts"),
+    Code.RESTART: Meaning("restart", True, "this node restarts, or your session on it is over; come back"),
     Code.TRY_LATER: Meaning("try_later", True, "this node cannot serve you now"),
     Code.TOKEN_EXPIRED: Meaning("token_expired", True, "the token ran out; come back with a new one"),
     Code.STATE_GAP: Meaning("state_gap", True, "what you hold may be incomplete; come back and watch anew"),
@@ -71,6 +71,17 @@ CLOSE_CODES: dict[Code, Meaning] = {
     Code.REPLACED: Meaning("replaced", False, "another connection took the session over"),
 }
 """The table; docs/reference/protocol.md repeats it and a test compares the two."""
+
+RESERVED: dict[Code, str] = {
+    Code.BAD_REQUEST: "a dialect whose connect request cannot be served (Phoenix, Pusher)",
+    Code.REVOKED: "revocation of tokens and users: the admin API tells every edge",
+    Code.CONNECTION_LIMIT: "more connections of one user than its tenant allows, checked when a session opens",
+    Code.FORBIDDEN: "a tenant's policy refuses the connection, checked when a session opens",
+    Code.KICKED: "the admin API closes a session (reason kicked) and tells the edge that holds it",
+    Code.IMPERSONATION_ENDED: "an admin's impersonation runs out or is stopped",
+}
+"""Codes that clients know already and nobody sends yet -> what will send them. A row that merely lacks a session is
+none of these: it may have run out while this node was frozen (`ws_edge.ownership`)."""
 
 
 class ErrorCode(NamedTuple):

@@ -6,7 +6,7 @@ Lazy: a deadline that moves later stays where it is; when its slot comes up, its
 from typing import Generic, Protocol, TypeVar
 
 SLOT_MS = 250
-"""Width of a slot: deadlines are seconds, so a quarter of one late is nothing, and four sweeps a second cost nothing."""
+"""Width of a slot: deadlines are seconds, so a quarter late is nothing, and four sweeps a second cost nothing."""
 
 
 class Timed(Protocol):

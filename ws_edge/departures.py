@@ -58,7 +58,7 @@ class Departures:
 
     async def settled(self) -> None:
         """Wait until nothing is owed."""
-        while self._flying or self._owed:
+        while self._flying or self._owed:  # noqa: ASYNC110 - once in a process's life, for seconds
             await asyncio.sleep(0.01)
 
     async def _first(self, depart: Depart) -> None:
@@ -76,7 +76,7 @@ class Departures:
         except LogUnavailable:
             self._metrics.append_failures.inc()
             return False
-        except Exception:  # the top of its own task: an ending must not be lost because of a bug
+        except Exception:  # noqa: BLE001 - the top of its own task: an ending must not be lost because of a bug
             self._metrics.crashes.inc()
             _log.exception("could not append an ending")
             return False

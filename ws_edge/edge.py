@@ -1,6 +1,5 @@
 """An edge: its connections, its view of everybody, and the deeds that connections ask for."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -13,7 +12,7 @@ from websockets.typing import Origin
 from presence.domain.errors import InvalidToken, LogUnavailable
 from presence.domain.events import SessionOpened
 from presence.domain.ids import NodeEpoch, NodeId, UserKey
-from presence.ports import ChangelogBatch, Changelog, Clock, EventLog, IdSource, NodeFeed, TokenVerifier
+from presence.ports import Changelog, ChangelogBatch, Clock, EventLog, IdSource, NodeFeed, TokenVerifier
 from presence.telemetry.health import Health
 from presence.wire.frames import Error, Feed, Resume
 from ws_edge.codes import Code
@@ -38,7 +37,7 @@ from ws_edge.hub import Hub
 from ws_edge.interest import Subscriber
 from ws_edge.metrics import EdgeMetrics
 from ws_edge.ownership import judge
-from ws_edge.protocol import Connection, Home
+from ws_edge.protocol import Home
 from ws_edge.recovery import Journal
 from ws_edge.socket import Socket
 from ws_edge.view import RowChange, View
@@ -119,7 +118,7 @@ class Edge:
             return response
         return None
 
-    def answered(self, socket: Socket, status: int) -> None:
+    def answered(self, status: int) -> None:
         """A handshake was answered."""
         if status == 101:
             self.metrics.opened.inc()
@@ -244,7 +243,7 @@ class Edge:
             proof = await self._ports.log.append(effect.key, effect.event, clock.now())
         except LogUnavailable:
             self.metrics.append_failures.inc()
-        except Exception:  # the top of its own task
+        except Exception:  # noqa: BLE001 - the top of its own task
             self.metrics.crashes.inc()
             _log.exception("append failed")
             self.perform(socket, socket.connection.close(Code.INTERNAL, self.now()))
@@ -261,7 +260,7 @@ class Edge:
         except InvalidToken as exc:
             _log.info("token refused", reason=exc.reason)
             self.perform(socket, socket.connection.refused(self.now()))
-        except Exception:  # the top of its own task
+        except Exception:  # noqa: BLE001 - the top of its own task
             self.metrics.crashes.inc()
             _log.exception("verifying a token failed")
             self.perform(socket, socket.connection.close(Code.INTERNAL, self.now()))
@@ -315,7 +314,7 @@ class Edge:
 
     def forget_feed(self) -> None:
         """The feed is another one: what we know of it is void, and so is what clients hold."""
-        self.dismiss_all(Code.STATE_GAP)
+        self.close_all(Code.STATE_GAP)
         self.view, self.hub, self._journal = View(), None, None
         self.home = self._home(self.home.node_epoch)
 
@@ -343,7 +342,8 @@ class Edge:
         if own is None or socket.opened_offset is None:
             return
         code = judge(self.view.get(key), own, socket.opened_offset)
-        if code is not None:
+        # Its own goodbye may be seen in the feed before it is acknowledged.
+        if code is not None and not socket.connection.is_leaving:
             self.perform(socket, socket.connection.dismiss(code))
 
     def _release(self, socket: Socket) -> None:
@@ -369,8 +369,9 @@ class Edge:
 
     def close_all(self, code: Code) -> None:
         """Close every connection; sessions keep their grace."""
-        for socket in list(self.sockets):
-            self.perform(socket, socket.connection.close(code, self.now()))
+        sockets = list(self.sockets)
+        for index, socket in enumerate(sockets):
+            self.perform(socket, socket.connection.close(code, self.now(), self.retry_after(index, len(sockets))))
 
     def start_drain(self) -> None:
         """Take no more commands, and append the last word about every session."""

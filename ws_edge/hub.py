@@ -12,12 +12,14 @@ from collections.abc import Iterable
 
 from msgspec import UNSET, UnsetType
 
-from presence.domain.ids import RoomId, TenantId, UserKey, split_key, user_key
-from presence.domain.views import Audience, Presence
+from presence.domain.ids import RoomId, TenantId, UserId, UserKey, split_key, user_key
+from presence.domain.state import UserPresence
+from presence.domain.views import Presence, rooms_of
 from presence.wire.frames import Changes, Diff, Position, Resume, Resumed, ServerFrame, Snapshot
 from ws_edge.framing import Shared, frame_bytes
 from ws_edge.interest import Subscriber
-from ws_edge.pictures import ChangeSet, one_change, picture, room_picture, users_picture
+from ws_edge.pacing import Pacing
+from ws_edge.pictures import ChangeSet, one_change, picture, users_picture
 from ws_edge.recovery import Before, Journal
 from ws_edge.topics import Topic, Topics
 from ws_edge.view import RowChange, View, decode_user
@@ -30,10 +32,9 @@ class Hub:
         self._feed = feed
         self._view = view
         self._journal = journal
-        self._paced_above = paced_above
         self._dirty_keys = dirty_keys
         self._topics = Topics()
-        self._paced: dict[tuple[TenantId, RoomId], Topic] = {}
+        self._pacing = Pacing(view, self._topics, paced_above)
         # Connections that got bare diffs since the last tick.
         self._behind: set[Subscriber] = set()
         self._settled: dict[int, int] = dict(view.offsets)
@@ -78,7 +79,7 @@ class Hub:
                 subscriber.dirty.pop((None, key), None)
         for room in rooms:
             if self._topics.unwatch_room(subscriber, room) is not None:
-                self._paced.pop((subscriber.tenant, room), None)
+                self._pacing.forget(subscriber.tenant, room)
             if subscriber.dirty is not None:
                 subscriber.dirty = {k: v for k, v in subscriber.dirty.items() if k[0] != room}
 
@@ -99,12 +100,9 @@ class Hub:
     def tick(self) -> list[Subscriber]:
         """Send what paced rooms have pending, and positions to those that got bare diffs. Once an interval."""
         touched: list[Subscriber] = []
-        for (tenant, room), topic in list(self._paced.items()):
+        for tenant, room, topic in self._pacing.rooms():
             self._flush_room(tenant, room, topic, touched)
-            # A fifth below the limit, so that a room at the limit does not change its mode all the time.
-            if len(self._view.occupants(tenant, room)) <= self._paced_above * 4 // 5:
-                topic.set_paced(paced=False)
-                del self._paced[tenant, room]
+            self._pacing.relax(tenant, room, topic)
         self._settled = dict(self._view.offsets)
         ready = [s for s in self._behind if s.dirty is None]
         if ready:
@@ -131,29 +129,25 @@ class Hub:
             self._topics.watch_user(subscriber, key)
         for room in rooms:
             topic = self._topics.watch_room(subscriber, room)
-            self._pace(subscriber.tenant, room, topic)
-
-    def _pace(self, tenant: TenantId, room: RoomId, topic: Topic) -> None:
-        if not topic.is_paced and len(self._view.occupants(tenant, room)) > self._paced_above:
-            topic.set_paced(paced=True)
-            self._paced[tenant, room] = topic
+            self._pacing.consider(subscriber.tenant, room, topic)
 
     def _route(self, change: RowChange, touched: list[Subscriber]) -> None:
         user_topic = self._topics.user(change.key)
         room_topics = [
             (room, topic) for room in change.rooms if (topic := self._topics.room(change.tenant, room)) is not None
         ]
+        # Before anything is sent: who watches a room that goes into interval mode now is owed this very change.
+        for room, topic in room_topics:
+            self._pacing.consider(change.tenant, room, topic)
         # Whoever gets two frames of one change may move the position only by the last.
         last: dict[Subscriber, Shared] | None = {} if len(room_topics) + (user_topic is not None) > 1 else None
         if user_topic is not None:
             self._deliver(change, None, user_topic, touched, last)
         for room, topic in room_topics:
-            self._pace(change.tenant, room, topic)
             if topic.pending is None:
                 self._deliver(change, room, topic, touched, last)
             else:
-                topic.pending.setdefault(change.user, change.before)
-                self._behind.update(topic.watchers())
+                self._defer(change, room, topic, topic.pending)
 
     def _deliver(
         self,
@@ -183,6 +177,13 @@ class Hub:
                     last[subscriber] = shared
                 _put(subscriber, shared.positioned, touched)
 
+    def _defer(self, change: RowChange, room: RoomId, topic: Topic, pending: dict[UserId, UserPresence | None]) -> None:
+        pending.setdefault(change.user, change.before)
+        for audience, subscribers in topic.by_audience.items():
+            # Nobody may tell from a moved position that something happened that they must not see.
+            if picture(change.before, room, audience) != picture(change.after, room, audience):
+                self._behind.update(subscribers)
+
     def _keep(self, subscriber: Subscriber, room: RoomId | None, key: UserKey, before: Presence | None) -> None:
         self.coalesced += 1
         if subscriber.dirty is None or subscriber.overflowed:
@@ -201,8 +202,11 @@ class Hub:
         rows = [(user, row, self._view.get(user_key(tenant, user))) for user, row in pending.items()]
         for audience, subscribers in topic.by_audience.items():
             changes = ChangeSet()
+            changed = {}
             for user, row, now in rows:
-                changes.add(user, picture(row, room, audience), picture(now, room, audience))
+                before = picture(row, room, audience)
+                if changes.add(user, before, picture(now, room, audience)):
+                    changed[user_key(tenant, user)] = before
             if not changes:
                 continue
             frame = frame_bytes(Diff({}, rooms={room: changes.freeze()}))
@@ -210,8 +214,8 @@ class Hub:
                 if subscriber.dirty is None:
                     _put(subscriber, frame, touched)
                     continue
-                for user, row, _ in rows:
-                    self._keep(subscriber, room, user_key(tenant, user), picture(row, room, audience))
+                for key, before in changed.items():
+                    self._keep(subscriber, room, key, before)
 
     def _send_owed(self, subscriber: Subscriber) -> None:
         """Send the net of what a slow connection is owed; it stays slow."""
@@ -224,7 +228,7 @@ class Hub:
             in_rooms: dict[str, ChangeSet] = {}
             for (room, key), before in subscriber.dirty.items():
                 target = in_users if room is None else in_rooms.setdefault(room, ChangeSet())
-                after = picture(self._view.get(key), room, subscriber.audience)
+                after = picture(self._pacing.told(key, room), room, subscriber.audience)
                 target.add(split_key(key)[1], before, after)
             position = self._position(subscriber).offsets
             self._reply(subscriber, Diff(position, *_frozen(in_users, in_rooms)))
@@ -236,26 +240,35 @@ class Hub:
         in_users = ChangeSet()
         in_rooms: dict[str, ChangeSet] = {}
         audience = subscriber.audience
+        known: dict[RoomId, dict[UserKey, UserPresence | None]] = {room: {} for room in rooms}
         for key, raw in before.items():
             was, now = decode_user(key, raw), self._view.get(key)
-            user = split_key(key)[1]
             if key in users:
-                in_users.add(user, picture(was, None, audience), picture(now, None, audience))
-            for room in rooms if split_key(key)[0] == subscriber.tenant else ():
-                in_rooms.setdefault(room, ChangeSet()).add(
-                    user, picture(was, room, audience), picture(now, room, audience)
-                )
+                in_users.add(split_key(key)[1], picture(was, None, audience), picture(now, None, audience))
+            for room in rooms & (rooms_of(was) | rooms_of(now)):
+                known[room][key] = was
+        for room, rows in known.items():
+            # Whoever saw more than the last interval (elsewhere) is taken back to it, or its net would not reach them.
+            for key in self._pacing.pending(subscriber.tenant, room) - rows.keys():
+                rows[key] = decode_user(key, before[key]) if key in before else self._view.get(key)
+            changes = in_rooms[room] = ChangeSet()
+            for key, was in rows.items():
+                now = self._pacing.told(key, room)
+                changes.add(split_key(key)[1], picture(was, room, audience), picture(now, room, audience))
         return _frozen(in_users, in_rooms)
 
     def _snapshot(
         self, subscriber: Subscriber, users: list[UserKey], rooms: list[RoomId], frame_id: str | None, *, reset: bool
     ) -> None:
-        in_rooms: dict[str, dict[str, Presence]] = {
-            room: room_picture(self._view, subscriber.tenant, room, subscriber.audience) for room in rooms
-        }
+        in_rooms: dict[str, dict[str, Presence]] = {room: self._room_picture(subscriber, room) for room in rooms}
         in_users = users_picture(self._view, subscriber, users)
         position = self._position(subscriber)
         self._reply(subscriber, Snapshot(in_users, in_rooms, position, self.is_stale, frame_id, reset))
+
+    def _room_picture(self, subscriber: Subscriber, room: RoomId) -> dict[str, Presence]:
+        rows = {key: self._pacing.told(key, room) for key in self._pacing.occupants(subscriber.tenant, room)}
+        seen = {split_key(key)[1]: picture(row, room, subscriber.audience) for key, row in rows.items()}
+        return {user: presence for user, presence in seen.items() if presence is not None}
 
     def _position(self, subscriber: Subscriber) -> Position:
         """What this connection may resume from now: not beyond what paced rooms still owe it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from presence.domain.ids import RoomId, TenantId, UserId, UserKey, split_key, user_key
+from presence.domain.ids import RoomId, UserId, UserKey, split_key
 from presence.domain.state import UserPresence
 from presence.domain.views import OFFLINE, Audience, DiffKind, Presence, diff, view_in_room, view_user
 from presence.wire.frames import Changes
@@ -32,9 +32,10 @@ class ChangeSet:
         self.updates: dict[str, Presence] = {}
         self.leaves: dict[str, Presence] = {}
 
-    def add(self, user: UserId, before: Presence | None, after: Presence | None) -> None:
-        """Add a user if the picture changed. Who left a room is shown as offline: what they do elsewhere is not said."""
-        match net(before, after):
+    def add(self, user: UserId, before: Presence | None, after: Presence | None) -> bool:
+        """Add a user if the picture changed. Who left a room is shown as offline: the rest is not said there."""
+        kind = net(before, after)
+        match kind:
             case DiffKind.JOIN:
                 self.joins[user] = after or OFFLINE
             case DiffKind.UPDATE:
@@ -43,6 +44,7 @@ class ChangeSet:
                 self.leaves[user] = after or OFFLINE
             case None:
                 pass
+        return kind is not None
 
     def __bool__(self) -> bool:
         return bool(self.joins or self.updates or self.leaves)
@@ -63,13 +65,3 @@ def users_picture(view: View, subscriber: Subscriber, keys: Iterable[UserKey]) -
     """All of these users, present or not."""
     audience = subscriber.audience
     return {split_key(key)[1]: view_user(view.get(key), audience) for key in keys}
-
-
-def room_picture(view: View, tenant: TenantId, room: RoomId, audience: Audience) -> dict[str, Presence]:
-    """Everybody in a room whom the audience may see."""
-    seen: dict[str, Presence] = {}
-    for user in view.occupants(tenant, room):
-        presence = view_in_room(view.get(user_key(tenant, user)), room, audience)
-        if presence is not None:
-            seen[user] = presence
-    return seen

@@ -180,11 +180,11 @@ class Connection:
             times.append(self._live.next_idle())
         return min(times)
 
-    def close(self, code: Code, now: Instant) -> list[Effect]:
+    def close(self, code: Code, now: Instant, retry_after_ms: int | None = None) -> list[Effect]:
         """End the connection; its session keeps its grace."""
         if self.phase is Phase.GONE:
             return []
-        return [*self._leave(_LOST_BECAUSE.get(code, LostReason.POLICY), now), CloseSocket(code)]
+        return [*self._leave(_LOST_BECAUSE.get(code, LostReason.POLICY), now), CloseSocket(code, retry_after_ms)]
 
     def dismiss(self, code: Code, retry_after_ms: int | None = None) -> list[Effect]:
         """End the connection without a word about the session: it is no longer ours, or the word was said."""
@@ -206,6 +206,11 @@ class Connection:
     def attachment(self) -> Attachment | None:
         """What it says about its session; None before the first hello."""
         return None if self._writer is None else self._writer.own
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it said goodbye and waits for that to be durable."""
+        return self._writer is not None and self._writer.is_leaving
 
     @property
     def session_key(self) -> UserKey | None:
@@ -345,7 +350,7 @@ class Connection:
         writer = self._writer
         assert writer is not None  # noqa: S101 - commands are handled after a hello only
         if writer.backlog >= self._home.config.limits.pending:
-            return [Send(requests.error("rate_limited", frame_id))]
+            return [] if then is Then.NOTHING else [Send(requests.error("rate_limited", frame_id))]
         try:
             effects = writer.submit(command, then, frame_id, now)
         except PresenceError as exc:
@@ -379,11 +384,11 @@ class Connection:
 
     def _fail(self, entry: Entry, now: Instant) -> list[Effect]:
         if entry.then is Then.WELCOME:
-            return self._fail_to_open(entry, now)
+            return self._fail_to_open(entry)
         self._restate_at = now.mono + _RESTATE_MS
         return [] if entry.then is Then.NOTHING else [Send(requests.error("log_unavailable", entry.frame_id))]
 
-    def _fail_to_open(self, entry: Entry, now: Instant) -> list[Effect]:
+    def _fail_to_open(self, entry: Entry) -> list[Effect]:
         assert self._writer is not None  # noqa: S101 - as above
         self.phase = Phase.NEW
         unanswered = [entry.frame_id]

@@ -5,7 +5,8 @@ row as it was just before its first change after p, so these rows against today'
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from presence.domain.ids import RoomId, TenantId, UserKey
 from presence.wire.frames import Position
@@ -65,8 +66,8 @@ class Journal:
         position: Position,
         now: Mapping[int, int],
         tenant: TenantId,
-        users: Set[UserKey],
-        rooms: Set[RoomId],
+        users: AbstractSet[UserKey],
+        rooms: AbstractSet[RoomId],
     ) -> Before | None:
         """Rows, as they were at ``position``, of those who changed since and are or were watched; None: unknown.
 

@@ -111,7 +111,7 @@ async def _drain(edge: Edge, epochs: Lease) -> None:
                 edge.perform(victim, victim.connection.dismiss(Code.RESTART, retry_after_ms))
                 if index % _CLOSE_AT_ONCE == _CLOSE_AT_ONCE - 1:
                     await asyncio.sleep(_CLOSE_PAUSE_S)
-            while edge.sockets:
+            while edge.sockets:  # noqa: ASYNC110 - as in `Departures.settled`
                 await asyncio.sleep(_CLOSE_PAUSE_S)
             await epochs.release()
     except (TimeoutError, LogUnavailable) as exc:

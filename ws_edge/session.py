@@ -77,6 +77,11 @@ class SessionWriter:
         """Commands not yet answered."""
         return len(self._queue)
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether a goodbye is on its way."""
+        return any(entry.then is Then.LEAVE for entry in self._queue)
+
     def submit(self, command: Command, then: Then, frame_id: str | None, now: Instant) -> list[Effect]:
         """Decide on a command and put it on its way; call `settle` next. Raises what `decide` raises."""
         after, event = decide(command, self.own, self._event_id(), now.wall, self._limits)

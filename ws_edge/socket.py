@@ -167,7 +167,7 @@ class Socket(asyncio.Protocol):
     def _on_request(self, request: Request) -> None:
         response = self._edge.refusal(self._ws, request) or self._accept(request)
         self._ws.send_response(response)
-        self._edge.answered(self, response.status_code)
+        self._edge.answered(response.status_code)
 
     def _accept(self, request: Request) -> Response:
         response = self._ws.accept(request)

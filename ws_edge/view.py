@@ -14,6 +14,8 @@ from presence.domain.views import rooms_of
 from presence.ports import ChangelogBatch
 from presence.wire.rows import decode_row
 
+_NOWHERE: frozenset[RoomId] = frozenset()
+
 
 class RowChange(Struct, frozen=True, gc=False):
     """One row before and after; None where there is none."""
@@ -36,6 +38,7 @@ class View:
     def __init__(self) -> None:
         self._rows: dict[UserKey, bytes] = {}
         self._rooms: dict[TenantId, dict[RoomId, set[UserId]]] = {}
+        self._crowds: dict[tuple[TenantId, RoomId], int] = {}
         self.offsets: dict[int, int] = {}
         self.undecodable = 0
         """Rows that could not be decoded and were left out."""
@@ -57,6 +60,10 @@ class View:
     def occupants(self, tenant: TenantId, room: RoomId) -> Collection[UserId]:
         """Users with a session in a room, the invisible ones too."""
         return self._rooms.get(tenant, {}).get(room, ())
+
+    def crowd(self, tenant: TenantId, room: RoomId) -> int:
+        """How many users the public sees in a room."""
+        return self._crowds.get((tenant, room), 0)
 
     def keys(self) -> Iterator[UserKey]:
         """Every user there is a row of."""
@@ -102,6 +109,8 @@ class View:
         was, now = rooms_of(before), rooms_of(after)
         if was != now:
             self._move(tenant, user, was, now)
+        if was or now:
+            self._recount(tenant, was if _is_seen(before) else _NOWHERE, now if _is_seen(after) else _NOWHERE)
         return RowChange(key, tenant, user, before, after, tuple(was | now), partition, offset, raw_before)
 
     def _move(self, tenant: TenantId, user: UserId, was: frozenset[RoomId], now: frozenset[RoomId]) -> None:
@@ -115,6 +124,18 @@ class View:
             rooms.setdefault(room, set()).add(user)
         if not rooms:
             del self._rooms[tenant]
+
+    def _recount(self, tenant: TenantId, was: frozenset[RoomId], now: frozenset[RoomId]) -> None:
+        for room in was - now:
+            self._crowds[tenant, room] -= 1
+            if not self._crowds[tenant, room]:
+                del self._crowds[tenant, room]
+        for room in now - was:
+            self._crowds[tenant, room] = self.crowd(tenant, room) + 1
+
+
+def _is_seen(state: UserPresence | None) -> bool:
+    return state is not None and state.status.is_visible
 
 
 def decode_user(key: UserKey, raw: bytes | None) -> UserPresence | None:
