@@ -17,7 +17,7 @@ class BatchingOptions:
     """Most records in one batch."""
     drain_timeout_s: float = 3.0
     """How long a rebalance or a stop waits for the batch in work."""
-    flush_timeout_s: float = 10.0
+    flush_timeout_s: float = 5.0
     """How long a commit waits for the changelog."""
 
 

@@ -19,6 +19,7 @@ Overrides, with the place in faust 0.15.3 each depends on (tests/contract/test_f
 """
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
@@ -34,6 +35,7 @@ from streams.batching.app import FAUST_LOGGER, BatchingOptions
 from streams.batching.schema import BatchSchema
 
 _LEAVE_TIMEOUT_S = 1.0
+_POLL_S = 0.01
 _log = structlog.get_logger()
 
 
@@ -204,10 +206,17 @@ class BatchConsumer(driver.Consumer):
             self._forget(revoked)
 
     async def wait_empty(self) -> None:
-        """Wait for the batches in work, but not for ever."""
-        try:
-            async with asyncio.timeout(self.drain_timeout_s):
-                await super().wait_empty()
-        except TimeoutError:
-            # Not acknowledged, hence not committed: whoever comes next does it again.
-            _log.warning("batch in work did not end in time", seconds=self.drain_timeout_s)
+        """Wait for the batches in work, but not for ever, then commit what is done.
+
+        Written anew, as the original cannot be cancelled: its ``_wait_for_ack`` (:851) swallows cancellations.
+        """
+        deadline = time.monotonic() + self.drain_timeout_s
+        self._clean_unacked_messages()
+        while self._unacked_messages and not self.should_stop:
+            if time.monotonic() >= deadline:
+                # Not acknowledged, hence not committed: whoever comes next does it again.
+                _log.warning("batch in work did not end in time", seconds=self.drain_timeout_s)
+                break
+            await asyncio.sleep(_POLL_S)
+            self._clean_unacked_messages()
+        await self.commit_and_end_transactions()

@@ -116,6 +116,12 @@ class Installation:
                 rows[key] = canonical_row(decode_row(key, record.value))
         return rows
 
+    async def until(self, holds: Callable[[dict[str, bytes]], object], within_s: float = 20.0) -> None:
+        """Wait until the rows of the changelog are as wanted. Raises TimeoutError."""
+        async with asyncio.timeout(within_s):
+            while not holds(await self.changelog()):  # noqa: ASYNC110 - a topic has no event
+                await asyncio.sleep(0.1)
+
     async def settled(self, within_s: float = 30.0) -> dict[str, bytes]:
         """Wait until everything is folded and committed and nothing more comes; return the changelog's rows.
 
