@@ -9,7 +9,9 @@ Overrides, with the place in faust 0.15.3 each depends on (tests/contract/test_f
   over it. To it every batch is a gap; acknowledged out of order it would commit over unprocessed ones. So we keep our
   own queue of delivered batches per partition and advance while its head is acknowledged. ``ack`` itself cannot be
   overridden (the Cython stream inlines it), so we read ``_acked_index``.
-* `perform_seek`, `seek`, `on_partitions_revoked` forget what was delivered, since it will be delivered again.
+* `perform_seek`, `seek`, `on_partitions_revoked` forget what was delivered, since it will be delivered again. A fetch
+  that was under way meanwhile is thrown away: its records would overtake those before them, and whatever is folded
+  first makes the fold skip what came before it.
 * `wait_empty` (:867) has no timeout in stock Faust: one stuck agent would block every rebalance and the shutdown.
 * `_commit_offsets` (:1047) of stock Faust notes an offset as committed even if Kafka refused it (:1080), and a failed
   flush of the producer would crash the worker where waiting is enough.
@@ -68,6 +70,8 @@ class BatchConsumer(driver.Consumer):
         self._delivered: dict[TP, deque[int]] = defaultdict(deque)
         # The offset up to which everything is acknowledged.
         self._committable: dict[TP, int] = {}
+        # How often positions were set: tells a fetch that began before.
+        self._seeks = 0
         super().__init__(*args, **kwargs)
         options = getattr(self.app, "batching", BatchingOptions())
         self.batch_size: int = options.batch_size
@@ -82,12 +86,18 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Yield what was fetched, in batches."""
+        seeks = self._seeks
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if fetched is None or self.should_stop:
             return
         if not self.flow_active:
             await self._seek_back()
+            return
+        if fetched and seeks != self._seeks:
+            # A seek overtook the fetch. What it brought is from the old positions and must not go first; and as the
+            # positions have moved past it, it would be lost if it were only dropped.
+            await self.perform_seek()
             return
         plain = {}
         for tp, records in fetched.items():
@@ -182,12 +192,30 @@ class BatchConsumer(driver.Consumer):
                 self._acked_index[key].clear()
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets: what is not committed will be delivered again."""
-        await super().perform_seek()
+        """Go back to the committed offsets: what is not committed will be delivered again.
+
+        Written anew, as the original (:513) leaves a partition without a committed offset where it is: aiokafka's
+        ``seek_to_committed`` skips it. Records that were fetched and dropped by a rebalance before the first commit
+        were then never seen again.
+        """
+        committed = await self.seek_to_committed()
+        acks = self.app.topics.acks_enabled_for
+        from_start = [tp for tp, offset in committed.items() if (offset is None or offset <= 0) and acks(tp.topic)]
+        if from_start:
+            # Where the log no longer begins at 0, Kafka says so and auto_offset_reset finds its beginning.
+            await self.seek_wait(dict.fromkeys(from_start, 0))
+        for tp, offset in committed.items():
+            key = TP(tp.topic, tp.partition)
+            known = offset is not None and offset > 0
+            self._read_offset[key] = offset if known else None
+            if known:
+                self._committed_offset[key] = offset
         self._forget(list(self._delivered) + list(self._committable))
+        self._seeks += 1
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Go to an offset."""
+        self._seeks += 1
         self._forget([partition])
         await super().seek(partition, offset)
 
