@@ -20,6 +20,11 @@ class WorkerProcess:
         self._process = process
         self.log = log
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     async def said(self, word: str, within_s: float = 30.0) -> None:
         """Wait until it prints ``word``. Raises TimeoutError, or EOFError with its log when it ends before."""
         assert self._process.stdout is not None
