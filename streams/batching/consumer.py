@@ -15,19 +15,23 @@ Overrides, with the place in faust 0.15.3 each depends on (tests/contract/test_f
 * `wait_empty` (:867) has no timeout in stock Faust: one stuck agent would block every rebalance and the shutdown.
 * `_commit_offsets` (:1047) of stock Faust notes an offset as committed even if Kafka refused it (:1080), and a failed
   flush of the producer would crash the worker where waiting is enough.
+* `pause_partitions` and `resume_partitions` (:553) only filter what is delivered, so that aiokafka fetches our own
+  changelog again, never gets rid of it, and waits 100 ms (its ``prefetch_backoff``) each time before it fetches from
+  that broker at all: seen as a second of bad latency after every start. Ours pause the changelog in aiokafka too.
 * The thread leaves the group on a graceful stop. aiokafka does not for static members (group_coordinator.py:374), so
   that their partitions stand still for the session timeout; for a restart that is right, but a restart is fast enough
   to be a rebalance like any other, and a scale-down must not cost users six seconds.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
@@ -59,6 +63,20 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 _log.info("group not left, it will notice by itself", error=repr(exc))
         await super().on_thread_stop()
 
+    def pause(self, tps: Iterable[TP]) -> None:
+        """Stop fetching these partitions; to be called in the thread."""
+        self._switch(lambda consumer, tp: consumer.pause(tp), tps)
+
+    def resume(self, tps: Iterable[TP]) -> None:
+        """Fetch these partitions again; to be called in the thread."""
+        self._switch(lambda consumer, tp: consumer.resume(tp), tps)
+
+    def _switch(self, switch: Callable[[Any, Any], None], tps: Iterable[TP]) -> None:
+        for tp in tps:
+            # A partition that is no longer assigned is not fetched anyway.
+            with contextlib.suppress(IllegalStateError):
+                switch(self._ensure_consumer(), driver.ensure_aiokafka_TP(tp))
+
 
 class BatchConsumer(driver.Consumer):
     """Delivers ``list[ConsumerRecord]`` for topics whose channels all have a `BatchSchema`."""
@@ -79,6 +97,21 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def pause_partitions(self, tps: Iterable[Any]) -> None:
+        """Deliver nothing of these partitions; of the changelog fetch nothing either."""
+        super().pause_partitions(tps)
+        self._in_thread(self._thread.pause, tps)
+
+    def resume_partitions(self, tps: Iterable[Any]) -> None:
+        """Deliver these partitions again."""
+        super().resume_partitions(tps)
+        self._in_thread(self._thread.resume, tps)
+
+    def _in_thread(self, work: Callable[[list[TP]], None], tps: Iterable[Any]) -> None:
+        changelogs = [TP(tp.topic, tp.partition) for tp in tps if self._is_changelog_tp(tp)]
+        if changelogs:
+            self._thread.thread_loop.call_soon_threadsafe(work, changelogs)
 
     def _is_batched(self, tp: Any) -> bool:
         channels = self.app.topics._topic_name_index.get(tp.topic)
