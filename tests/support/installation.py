@@ -1,6 +1,7 @@
 """Topics of one test on a real Kafka: write the log, read it back, fold it, compare with the changelog."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import time
@@ -16,7 +17,7 @@ from presence.adapters.kafka.producer import DurableProducer
 from presence.adapters.kafka.tail import positions, tail
 from presence.adapters.kafka.topics import ensure_topics
 from presence.domain.digest import digest
-from presence.domain.errors import LogUnavailable, UndecodableRecord
+from presence.domain.errors import LogUnavailable, SetupError, UndecodableRecord
 from presence.domain.events import Stamp
 from presence.domain.ids import NodeId, UserKey
 from presence.domain.partition import PartitionFold
@@ -39,6 +40,19 @@ class Installation:
         self.prefix = f"t{os.getpid()}-{time.time_ns() % 10**9}-{next(_counter)}-"
         self.names = TopicNames.with_prefix(self.prefix)
         self.config = StreamsConfig(bootstrap, partitions=partitions, names=self.names)
+
+    async def recreate(self, topic: str) -> None:
+        """Delete a topic and create it anew."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        await admin.delete_topics([topic])
+        await admin.close()
+        created = False
+        while not created:
+            # Refused while the deletion is under way.
+            with contextlib.suppress(SetupError):
+                await ensure_topics(self.bootstrap, self.partitions, names=self.names)
+                created = True
 
     async def append_raw(self, records: Iterable[LogRecord]) -> None:
         """Append records as they are, poison too."""
