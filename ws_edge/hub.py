@@ -1,25 +1,26 @@
 """The hub: from changed rows to bytes for the connections that watch them. Pure: bytes go into outboxes.
 
 Each diff is encoded and framed once per topic and audience. What a connection cannot take now (it is slow) or should
-not (a room above `room_paced_above` sends once an interval) is kept as "changed, and this is what they saw last", so
-that what is sent later is the net.
+not (a room above `room_paced_above` sends once an interval) is kept as "changed, and this is what they saw last". What
+is sent later is how everybody who changed is *now*, also if that is what they were: the watcher may have seen them in
+between, in a snapshot, or ahead of its position at an edge that was faster.
 
 A position promises that everything before it was sent. So a diff that overtakes something still owed to the same
 connection goes out *bare* (with an empty position), and the next `tick` sends the position by itself.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from msgspec import UNSET, UnsetType
 
-from presence.domain.ids import RoomId, TenantId, UserId, UserKey, split_key, user_key
-from presence.domain.state import UserPresence
+from presence.domain.ids import RoomId, TenantId, UserKey, split_key, user_key
 from presence.domain.views import Presence, rooms_of
 from presence.wire.frames import Changes, Diff, Position, Resume, Resumed, ServerFrame, Snapshot
 from ws_edge.framing import Shared, frame_bytes
 from ws_edge.interest import Subscriber
 from ws_edge.pacing import Pacing
-from ws_edge.pictures import ChangeSet, one_change, picture, users_picture
+from ws_edge.pictures import ChangeSet, one_change, picture, room_picture, users_picture
 from ws_edge.recovery import Before, Journal
 from ws_edge.topics import Topic, Topics
 from ws_edge.view import RowChange, View, decode_user
@@ -34,7 +35,7 @@ class Hub:
         self._journal = journal
         self._dirty_keys = dirty_keys
         self._topics = Topics()
-        self._pacing = Pacing(view, self._topics, paced_above)
+        self._pacing = Pacing(view, paced_above)
         # Connections that got bare diffs since the last tick.
         self._behind: set[Subscriber] = set()
         self._settled: dict[int, int] = dict(view.offsets)
@@ -147,7 +148,7 @@ class Hub:
             if topic.pending is None:
                 self._deliver(change, room, topic, touched, last)
             else:
-                self._defer(change, room, topic, topic.pending)
+                self._defer(change, room, topic)
 
     def _deliver(
         self,
@@ -177,11 +178,12 @@ class Hub:
                     last[subscriber] = shared
                 _put(subscriber, shared.positioned, touched)
 
-    def _defer(self, change: RowChange, room: RoomId, topic: Topic, pending: dict[UserId, UserPresence | None]) -> None:
-        pending.setdefault(change.user, change.before)
+    def _defer(self, change: RowChange, room: RoomId, topic: Topic) -> None:
         for audience, subscribers in topic.by_audience.items():
+            before = picture(change.before, room, audience)
             # Nobody may tell from a moved position that something happened that they must not see.
-            if picture(change.before, room, audience) != picture(change.after, room, audience):
+            if before != picture(change.after, room, audience):
+                topic.defer(audience, change.user, before)
                 self._behind.update(subscribers)
 
     def _keep(self, subscriber: Subscriber, room: RoomId | None, key: UserKey, before: Presence | None) -> None:
@@ -195,27 +197,17 @@ class Hub:
         subscriber.dirty.setdefault((room, key), before)
 
     def _flush_room(self, tenant: TenantId, room: RoomId, topic: Topic, touched: list[Subscriber]) -> None:
-        pending = topic.pending
-        if not pending:
-            return
-        topic.pending = {}
-        rows = [(user, row, self._view.get(user_key(tenant, user))) for user, row in pending.items()]
-        for audience, subscribers in topic.by_audience.items():
+        for audience, pending in topic.take_pending():
             changes = ChangeSet()
-            changed = {}
-            for user, row, now in rows:
-                before = picture(row, room, audience)
-                if changes.add(user, before, picture(now, room, audience)):
-                    changed[user_key(tenant, user)] = before
-            if not changes:
-                continue
+            for user, before in pending.items():
+                changes.say(user, before, picture(self._view.get(user_key(tenant, user)), room, audience))
             frame = frame_bytes(Diff({}, rooms={room: changes.freeze()}))
-            for subscriber in subscribers:
+            for subscriber in topic.by_audience.get(audience, ()):
                 if subscriber.dirty is None:
                     _put(subscriber, frame, touched)
                     continue
-                for key, before in changed.items():
-                    self._keep(subscriber, room, key, before)
+                for user, before in pending.items():
+                    self._keep(subscriber, room, user_key(tenant, user), before)
 
     def _send_owed(self, subscriber: Subscriber) -> None:
         """Send the net of what a slow connection is owed; it stays slow."""
@@ -228,8 +220,7 @@ class Hub:
             in_rooms: dict[str, ChangeSet] = {}
             for (room, key), before in subscriber.dirty.items():
                 target = in_users if room is None else in_rooms.setdefault(room, ChangeSet())
-                after = picture(self._pacing.told(key, room), room, subscriber.audience)
-                target.add(split_key(key)[1], before, after)
+                target.say(split_key(key)[1], before, picture(self._view.get(key), room, subscriber.audience))
             position = self._position(subscriber).offsets
             self._reply(subscriber, Diff(position, *_frozen(in_users, in_rooms)))
             subscriber.dirty = {}
@@ -239,36 +230,23 @@ class Hub:
     ) -> tuple[Changes | UnsetType, dict[str, Changes] | UnsetType]:
         in_users = ChangeSet()
         in_rooms: dict[str, ChangeSet] = {}
-        audience = subscriber.audience
-        known: dict[RoomId, dict[UserKey, UserPresence | None]] = {room: {} for room in rooms}
-        for key, raw in before.items():
-            was, now = decode_user(key, raw), self._view.get(key)
+        for key, past in before.items():
+            user = split_key(key)[1]
+            rows = [*(decode_user(key, raw) for raw in past), self._view.get(key)]
             if key in users:
-                in_users.add(split_key(key)[1], picture(was, None, audience), picture(now, None, audience))
-            for room in rooms & (rooms_of(was) | rooms_of(now)):
-                known[room][key] = was
-        for room, rows in known.items():
-            # Whoever saw more than the last interval (elsewhere) is taken back to it, or its net would not reach them.
-            for key in self._pacing.pending(subscriber.tenant, room) - rows.keys():
-                rows[key] = decode_user(key, before[key]) if key in before else self._view.get(key)
-            changes = in_rooms[room] = ChangeSet()
-            for key, was in rows.items():
-                now = self._pacing.told(key, room)
-                changes.add(split_key(key)[1], picture(was, room, audience), picture(now, room, audience))
+                in_users.say_last(user, [picture(row, None, subscriber.audience) for row in rows])
+            for room in rooms.intersection(chain.from_iterable(rooms_of(row) for row in rows)):
+                seen = [picture(row, room, subscriber.audience) for row in rows]
+                in_rooms.setdefault(room, ChangeSet()).say_last(user, seen)
         return _frozen(in_users, in_rooms)
 
     def _snapshot(
         self, subscriber: Subscriber, users: list[UserKey], rooms: list[RoomId], frame_id: str | None, *, reset: bool
     ) -> None:
-        in_rooms: dict[str, dict[str, Presence]] = {room: self._room_picture(subscriber, room) for room in rooms}
+        in_rooms: dict[str, dict[str, Presence]] = {room: room_picture(self._view, subscriber, room) for room in rooms}
         in_users = users_picture(self._view, subscriber, users)
         position = self._position(subscriber)
         self._reply(subscriber, Snapshot(in_users, in_rooms, position, self.is_stale, frame_id, reset))
-
-    def _room_picture(self, subscriber: Subscriber, room: RoomId) -> dict[str, Presence]:
-        rows = {key: self._pacing.told(key, room) for key in self._pacing.occupants(subscriber.tenant, room)}
-        seen = {split_key(key)[1]: picture(row, room, subscriber.audience) for key, row in rows.items()}
-        return {user: presence for user, presence in seen.items() if presence is not None}
 
     def _position(self, subscriber: Subscriber) -> Position:
         """What this connection may resume from now: not beyond what paced rooms still owe it."""

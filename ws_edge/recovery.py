@@ -2,6 +2,7 @@
 
 A journal keeps, per partition, the last changes with the row as it was before each. A watcher at position p saw every
 row as it was just before its first change after p, so these rows against today's give the net of what was missed.
+It may have seen some later ones, too (bare diffs move no position), so every row since is given.
 """
 
 from bisect import bisect_right
@@ -12,8 +13,8 @@ from presence.domain.ids import RoomId, TenantId, UserKey
 from presence.wire.frames import Position
 from ws_edge.view import RowChange
 
-Before = dict[UserKey, bytes | None]
-"""Users that changed since a position -> their row then."""
+Before = dict[UserKey, list[bytes | None]]
+"""Users that changed since a position -> their row then, and those after it but for the present one."""
 
 _Entry = tuple[UserKey, TenantId, bytes | None, tuple[RoomId, ...]]
 
@@ -69,7 +70,7 @@ class Journal:
         users: AbstractSet[UserKey],
         rooms: AbstractSet[RoomId],
     ) -> Before | None:
-        """Rows, as they were at ``position``, of those who changed since and are or were watched; None: unknown.
+        """Rows since ``position`` of those who changed since and are or were watched; None: unknown.
 
         ``now`` are the view's offsets; a position beyond them comes from a node that is ahead of us.
         """
@@ -88,8 +89,6 @@ class Journal:
             if offset < ring.floor:
                 return None
             for key, owner, raw, touched in ring.entries[bisect_right(ring.offsets, offset) :]:
-                if key in before:
-                    continue
-                if key in users or (touched and owner == tenant and not rooms.isdisjoint(touched)):
-                    before[key] = raw
+                if key in users or (owner == tenant and not rooms.isdisjoint(touched)):
+                    before.setdefault(key, []).append(raw)
         return before

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from presence.domain.ids import RoomId, TenantId, UserId, UserKey
-from presence.domain.state import UserPresence
-from presence.domain.views import Audience
+from presence.domain.views import Audience, Presence
 from ws_edge.interest import Subscriber
 
 
@@ -15,8 +14,8 @@ class Topic:
 
     def __init__(self) -> None:
         self.by_audience: dict[Audience, set[Subscriber]] = {}
-        self.pending: dict[UserId, UserPresence | None] | None = None
-        """Not None in interval mode: who changed, with the row before the first change."""
+        self.pending: dict[Audience, dict[UserId, Presence | None]] | None = None
+        """Not None in interval mode: who changed in an audience's eyes, and what it saw before the first change."""
 
     @property
     def is_paced(self) -> bool:
@@ -40,6 +39,16 @@ class Topic:
             if not subscribers:
                 del self.by_audience[subscriber.audience]
         return not self.by_audience
+
+    def defer(self, audience: Audience, user: UserId, before: Presence | None) -> None:
+        """Remember that a user changed; ``before`` is what the audience saw."""
+        assert self.pending is not None  # noqa: S101 - asked in interval mode only
+        self.pending.setdefault(audience, {}).setdefault(user, before)
+
+    def take_pending(self) -> list[tuple[Audience, dict[UserId, Presence | None]]]:
+        """What changed since this was asked last."""
+        pending, self.pending = self.pending or {}, {}
+        return list(pending.items())
 
     def set_paced(self, *, paced: bool) -> None:
         """Enter or leave interval mode; its watchers know how many such rooms they watch."""
