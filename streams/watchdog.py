@@ -10,6 +10,7 @@ While Kafka is away, or a batch is held for a store that is away, standing still
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ from streams.metrics import StreamsMetrics
 from streams.progress import Progress
 
 _EVERY_S = 1.0
+_FIRST_S = 0.05
+"""Until the first answer, for which the readiness of a start waits."""
 _ASK_TIMEOUT_S = 3.0
 _RECOVERY_PATIENCE = 4
 _log = structlog.get_logger()
@@ -53,18 +56,23 @@ class Watchdog:
         self._metrics = metrics
         self._is_holding = is_holding
         self._progress = Progress()
+        self._has_asked = False
         self._stage: tuple[object, float] = (None, clock.monotonic())
 
     async def run(self) -> None:
         """Watch until cancelled. Raises `StandsStill`."""
-        slept_at = self._clock.monotonic()
+        # Frozen for less it cannot have missed so many heartbeats that others own its partitions.
+        tolerated_s = self._config.session_timeout_s - self._config.heartbeat_s
         while True:
-            await asyncio.sleep(_EVERY_S)
+            slept_at, worked_s = self._clock.monotonic(), time.process_time()
+            pause_s = _EVERY_S if self._has_asked else _FIRST_S
+            await asyncio.sleep(pause_s)
             now = self._clock.monotonic()
-            if now - slept_at > _EVERY_S + self._config.session_timeout_s:
-                raise StandsStill(f"the process was frozen for {now - slept_at:.1f} s")
+            # What was worked meanwhile was not frozen: heartbeats have a thread of their own.
+            frozen_s = now - slept_at - pause_s - (time.process_time() - worked_s)
+            if frozen_s > tolerated_s:
+                raise StandsStill(f"the process was frozen for {frozen_s:.1f} s")
             await self._look(now)
-            slept_at = self._clock.monotonic()
 
     async def _look(self, now: float) -> None:
         if not self._app.consumer.started or not self._app.tables.recovery.completed.is_set() or self._app.rebalancing:
@@ -81,6 +89,7 @@ class Watchdog:
             self._progress.pardon()
             return
         self._health.ok("kafka")
+        self._has_asked = True
         self._publish(ends, committed)
         if self._is_holding():
             self._progress.pardon()

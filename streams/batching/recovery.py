@@ -43,6 +43,11 @@ class SafeTableManager(TableManager):
 
     _recovery: SafeRecovery | None = None
 
+    async def on_start(self) -> None:
+        """Start without the second's sleep of the original (tables/manager.py:138): everything is declared by now."""
+        await self._update_channels()
+        await self.recovery.start()
+
     @property
     def recovery(self) -> SafeRecovery:
         """The recovery service; overrides tables/manager.py:129."""

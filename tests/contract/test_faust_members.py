@@ -49,7 +49,11 @@ METHODS: dict[Any, dict[str, list[str]]] = {
         "stop_flow": [],
     },
     driver.Consumer: {"_new_consumer_thread": [], "_to_message": ["tp", "record"]},
-    driver.AIOKafkaConsumerThread: {"on_thread_stop": [], "_ensure_consumer": []},
+    driver.AIOKafkaConsumerThread: {
+        "on_thread_stop": [],
+        "_ensure_consumer": [],
+        "_create_worker_consumer": ["transport"],
+    },
     driver.Producer: {"flush": [], "_ensure_producer": []},
     Recovery: {
         "_add": ["table", "tp", "offsets"],
@@ -94,6 +98,8 @@ IN_SOURCE: list[tuple[Any, str]] = [
     (AIOKafkaProducer, "self._sender = Sender("),
     (Sender, "def sender_task(self)"),
     (AIOKafkaConsumer, "self._client = "),
+    (AIOKafkaConsumer, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
+    (TableManager, "await self.sleep(1.0)"),
     (AIOKafkaConsumer, "self._coordinator = "),
     (GroupCoordinator, "_group_instance_id"),
     (Fetcher, "prefetch_backoff"),

@@ -98,7 +98,7 @@ async def test_a_worker_that_was_frozen_ends_and_harms_nothing(where: Installati
 
     frozen.freeze()
     await where.append_raw(log.grow(2 * PER_ROUND)[PER_ROUND:])
-    await crew.ready("w2")
+    await crew.ready("w2")  # not before the session of the frozen one is over
     await where.settled(60)
     frozen.thaw()
     code = await frozen.ended(30)

@@ -47,6 +47,7 @@ class Consumer:
         async def seek_wait(partitions: dict[Any, int]) -> None:
             self.sought.append(partitions)
 
+        consumer._active_partitions = {EVENTS}
         monkeypatch.setattr(consumer, "_wait_next_records", wait_next)
         monkeypatch.setattr(consumer, "seek_to_committed", seek_to_committed)
         monkeypatch.setattr(consumer, "seek_wait", seek_wait)
@@ -134,6 +135,14 @@ async def test_partitions_that_are_not_active_are_not_delivered(
     monkeypatch.setattr(consumer.real, "_wait_next_records", nothing_active)
 
     assert await consumer.batches() == []
+
+
+async def test_without_any_active_partition_it_looks_again_soon(consumer: Consumer) -> None:
+    consumer.real._active_partitions = set()
+    consumer.fetched = {RAW: records(1)}
+
+    assert await consumer.batches() == []
+    assert not consumer.real._delivered[EVENTS]
 
 
 async def test_a_seek_forgets_what_was_delivered(consumer: Consumer) -> None:
