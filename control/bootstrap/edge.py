@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from control.bootstrap.parts import instance_name, kafka_address, reach_kafka, topic_names
-from control.bootstrap.process import telemetry
+from control.bootstrap.process import telemetry, telemetry_port
 from control.bootstrap.tokens import token_config
 from control.settings.model import Settings
 from presence.adapters.jwt.tokens import HmacTokenVerifier
@@ -55,11 +55,11 @@ async def run_edge(settings: Settings, ports: EdgePorts | None = None) -> None:
         SetupError: it cannot start; the text says what to do.
     """
     config = edge_config(settings)
-    port = settings.edge.telemetry_port if settings.telemetry_port is None else settings.telemetry_port
+    host, port = settings.edge.telemetry_host, telemetry_port(settings, settings.edge.telemetry_port)
     async with AsyncExitStack() as stack:
         if ports is None:
             ports = await _kafka_ports(settings, stack)
-        eyes = await stack.enter_async_context(telemetry(service.CHECKS, settings.edge.telemetry_host, port, "edge"))
+        eyes = await stack.enter_async_context(telemetry(service.CHECKS, host, port, "edge"))
         await service.run(config, ports, eyes.health, EdgeMetrics(eyes.registry))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from control.settings.fields import env_name
+from control.settings.model import Settings
 from presence.domain.errors import SetupError
 from presence.telemetry.health import Health, serve_telemetry
 
@@ -17,6 +18,11 @@ class Telemetry:
 
     health: Health
     registry: CollectorRegistry
+
+
+def telemetry_port(settings: Settings, of_tier: int) -> int:
+    """The port of this process: what was set for the one tier that is run, or the tier's own."""
+    return of_tier if settings.telemetry_port is None else settings.telemetry_port
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ async def _run(target: Target, population: Population, seed: int, within_s: floa
             show.cancel()
             await asyncio.wait({show})
             console.print("everybody says goodbye", highlight=False)
-    console.print(demo.tally.line(0).split(" · ", 1)[1], highlight=False)
+    console.print(demo.tally.line(0).split(" · ", 1)[1], soft_wrap=True)
 
 
 async def _show(demo: Demo, watcher: PresenceClient | None, console: Console) -> None:

@@ -11,6 +11,7 @@ from control.cli.screen import Screen
 from control.cli.token import DEFAULT_TTL_S, mint
 from control.settings.load import Loaded
 from control.told import run_until_told
+from presence.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
     from control.up import Up
@@ -46,6 +47,8 @@ def command(
     loaded = settings_from(
         config, data_dir=data_dir, edge__port=edge_port, kafka=kafka, postgres=postgres, valkey=valkey
     )
+    # Our own lines tell what happens; the tiers log into files.
+    configure_logs("up", "warning", as_json=False)
     run_until_told(lambda: _run(loaded, edges, history))
 
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 from aiokafka.structs import TopicPartition
 
 from control.bootstrap.parts import reach_kafka
@@ -17,6 +22,7 @@ from presence.wire.topics import TopicNames, topic_specs
 
 REACH_S = 3.0
 ANSWER_S = 10.0
+_RETRY_S = 0.25
 
 LAG_WARN = 10_000
 """A third of a second of a worker at full speed; a healthy group is at a few records."""
@@ -63,12 +69,21 @@ async def _lags(address: str, topic: str, partitions: int, groups: Mapping[str, 
         await consumer.start()
         await admin.start()
         ends = await consumer.end_offsets(everything)
-        return [
-            _lag(tier, group, await admin.list_consumer_group_offsets(group), ends) for tier, group in groups.items()
-        ]
+        return [_lag(tier, group, await _committed(admin, group), ends) for tier, group in groups.items()]
     finally:
         await consumer.stop()
         await admin.close()
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> Mapping[TopicPartition, object]:
+    """The group's offsets. A cluster that never had a group makes the topic for them only now."""
+    while True:
+        try:
+            committed: Mapping[TopicPartition, object] = await admin.list_consumer_group_offsets(group)
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return committed
 
 
 def _lag(

@@ -140,7 +140,27 @@ class StreamsSettings(Section):
         unit="ms",
         breaks="half: a busy worker is taken for dead; double: a killed worker's users stand still twice as long",
     )
-    heartbeat_ms: PositiveMs = setting(2_000, "How often a worker tells Kafka that it lives.", unit="ms")
+    heartbeat_ms: PositiveMs = setting(1_500, "How often a worker tells Kafka that it lives.", unit="ms")
+    commit_ms: PositiveMs = setting(
+        1_000, "How often progress is committed, hence how much is folded twice after a crash.", unit="ms"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = setting(
+        500,
+        "Most records folded in one go.",
+        breaks="half: the cost per batch shows; double: each record delays others twice as long",
+    )
+    timer_ms: PositiveMs = setting(
+        200, "How often deadlines are looked at: expiries are late by half of it on average.", unit="ms"
+    )
+    drain_ms: PositiveMs = setting(
+        3_000, "How long a rebalance or a stop waits for the batch that is in work.", unit="ms"
+    )
+    watchdog_ms: PositiveMs = setting(
+        15_000,
+        "Records wait and no progress is committed for this long: the worker ends, to be started anew.",
+        unit="ms",
+        breaks="half: a slow recovery looks like a hang; double: users stand still twice as long",
+    )
 
 
 class HistorySettings(Section):
@@ -150,6 +170,11 @@ class HistorySettings(Section):
 
     telemetry_host: str = setting("127.0.0.1", "Address of `/healthz`, `/readyz` and `/metrics`.")
     telemetry_port: FreePort = setting(8403, "Port of `/healthz`, `/readyz` and `/metrics`.")
+    cached_users: Annotated[int, Field(ge=1)] = setting(
+        50_000,
+        "Users whose folded state is kept in memory; the others are read from the database.",
+        breaks="half: more queries when more users than that are about; double: 300 MB",
+    )
 
 
 class Settings(BaseSettings):

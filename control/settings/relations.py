@@ -63,6 +63,7 @@ _RELATIONS: tuple[Relation, ...] = (
     _at_least("lease_ms", 2, "heartbeat_ms", "one lost heartbeat must not cost a node its sessions"),
     _at_least("streams.session_timeout_ms", 3, "streams.heartbeat_ms", "a worker may miss two heartbeats"),
     _at_least("drain_grace_ms", 1, "grace_ms", "a restart on purpose must not be harder on sessions than a failure"),
+    _below("streams.drain_ms", "streams.session_timeout_ms", "a worker that waits for its batch must not be given up"),
     _below("edge.pong_wait_ms", "edge.ping_ms", "a ping must be answered before the next one is due"),
     _below("edge.send_high_water", "edge.send_cut", "a connection must be coalesced before it is cut"),
     _secret_is_long,

@@ -19,7 +19,8 @@ def test_the_defaults_contradict_each_other_nowhere() -> None:
     [
         ({"lease_ms": 5_999}, ("lease_ms", "heartbeat_ms")),
         ({"grace_ms": 60_001}, ("drain_grace_ms", "grace_ms")),
-        ({"streams": {"session_timeout_ms": 5_999}}, ("streams.session_timeout_ms", "streams.heartbeat_ms")),
+        ({"streams": {"session_timeout_ms": 4_499}}, ("streams.session_timeout_ms", "streams.heartbeat_ms")),
+        ({"streams": {"drain_ms": 6_000}}, ("streams.drain_ms", "streams.session_timeout_ms")),
         ({"edge": {"pong_wait_ms": 25_000}}, ("edge.pong_wait_ms", "edge.ping_ms")),
         ({"edge": {"send_high_water": 2_000_000}}, ("edge.send_high_water", "edge.send_cut")),
         ({"edge": {"port": 8402}}, ("edge.port", "streams.telemetry_port")),
@@ -39,7 +40,7 @@ def test_a_contradiction_is_told_with_both_names(values: dict[str, Any], names: 
     [
         {"lease_ms": 6_000},
         {"grace_ms": 60_000},
-        {"streams": {"session_timeout_ms": 6_000}},
+        {"streams": {"session_timeout_ms": 4_500}},
         {"edge": {"pong_wait_ms": 24_999}},
         {"edge": {"telemetry_port": 0, "port": 0}},
     ],
