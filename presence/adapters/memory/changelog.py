@@ -56,13 +56,14 @@ class MemoryChangelog:
         """Yield what is there, then what comes; see the port. Raises `LogUnavailable` when it was created anew."""
         self._check()
         feed = self.feed
-        self._positions = dict.fromkeys(range(len(self.partitions)), 0)
+        # Each follower has its own; `positions` tells of the last one that began.
+        positions = self._positions = dict.fromkeys(range(len(self.partitions)), 0)
         while True:
             changed = self._changed
             if self._available:
                 if self.feed != feed:
                     raise LogUnavailable("the changelog was created anew")
-                batches = self._take()
+                batches = self._take(positions)
                 if batches:
                     yield batches
                     continue
@@ -72,12 +73,12 @@ class MemoryChangelog:
         """The next offsets of the last follower; see the port."""
         return self._positions
 
-    def _take(self) -> list[ChangelogBatch]:
+    def _take(self, positions: dict[int, int]) -> list[ChangelogBatch]:
         batches = []
         for partition, rows in enumerate(self.partitions):
-            new = rows[self._positions[partition] :]
+            new = rows[positions[partition] :]
             if new:
-                self._positions[partition] += len(new)
+                positions[partition] += len(new)
                 batches.append(ChangelogBatch(partition, new))
         return batches
 
