@@ -10,12 +10,11 @@ from pathlib import Path
 from tests.support.pages import ROOT
 
 TIERS = ("streams", "projections", "ws_edge", "control", "presence")
-_KINDS = {"Counter", "Gauge", "Histogram", "Summary"}
+_KINDS = {"Counter": "Counter", "Gauge": "Gauge", "Histogram": "Histogram", "GaugeMetricFamily": "Gauge"}
 _SUFFIXES = {
     "Counter": ("_total",),
     "Gauge": ("",),
     "Histogram": ("_bucket", "_sum", "_count"),
-    "Summary": ("", "_sum", "_count"),
 }
 _ALWAYS = {"up"}  # Prometheus itself makes it for each target
 
@@ -26,6 +25,7 @@ class Metric:
 
     kind: str
     name: str
+    labels: tuple[str, ...]
     module: Path
 
     @property
@@ -65,4 +65,10 @@ def _in(path: Path) -> Iterator[Metric]:
         if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Name) and node.func.id in _KINDS:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield Metric(node.func.id, first.value, path)
+                yield Metric(_KINDS[node.func.id], first.value, _labels(node), path)
+
+
+def _labels(call: ast.Call) -> tuple[str, ...]:
+    named = [keyword.value for keyword in call.keywords if keyword.arg in {"labels", "labelnames"}]
+    lists = [value for value in [*call.args[2:], *named] if isinstance(value, ast.List | ast.Tuple)]
+    return tuple(ast.literal_eval(lists[0])) if lists else ()
