@@ -23,7 +23,7 @@ ALERTS = yaml.safe_load((COMPOSE / "prometheus/alerts.yml").read_text())
 BOARD = json.loads((COMPOSE / "grafana/boards/presence.json").read_text())
 
 # A tag that begins with a full version (major, minor and patch, or PostgreSQL's major and minor).
-PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w.]+)?")
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w.-]+)?")
 
 
 @pytest.mark.parametrize("name", SERVICES)

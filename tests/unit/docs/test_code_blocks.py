@@ -17,6 +17,7 @@ _ENVIRONMENT = re.compile(r"\bPRESENCE_[A-Z_]+\b")
 _BLOCKS = [block for page in all_pages() for block in blocks(page)]
 # A name for the system as such, not the command.
 _NOT_COMMANDS = {"presence"}
+_STANDS_FOR_MANY = re.compile(r"…|COMMAND")
 
 
 def _shown_commands() -> Iterator[tuple[str, str]]:
@@ -27,7 +28,7 @@ def _shown_commands() -> Iterator[tuple[str, str]]:
                     yield relative(block.page), found["line"].removesuffix(" &")
     for page in all_pages():
         for code in inline_code(page):
-            if (found := _COMMAND.match(code)) and code not in _NOT_COMMANDS and "…" not in code:
+            if (found := _COMMAND.match(code)) and code not in _NOT_COMMANDS and not _STANDS_FOR_MANY.search(code):
                 yield relative(page), found["line"]
 
 
