@@ -33,6 +33,8 @@ READY_WITHIN_S = 60.0
 EDGE_STOP_S = 20.0
 """How long an edge may drain: longer than its own drain takes, so that nobody is cut off."""
 
+_OPTION = {"edge.port": "--edge-port or "}
+
 _TELEMETRY_STEP = 10
 """Distance between the telemetry ports of two edges: there is room for the other tiers between them."""
 
@@ -211,7 +213,7 @@ def _check_ports(settings: Settings, options: UpOptions) -> None:
         if not is_free(port):
             raise SetupError(
                 f"port {port} ({name}) is in use by another program",
-                f"Stop that program, or choose another port by {env_name(name)}.",
+                f"Stop that program, or choose another port by {_OPTION.get(name, '')}{env_name(name)}.",
             )
 
 
