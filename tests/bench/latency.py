@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import uvloop
 from hdrh.histogram import HdrHistogram
-from presence.adapters.jwt.tokens import sign_token
 
+from presence.adapters.jwt.tokens import sign_token
 from tests.bench.machine import machine_facts
 from tests.bench.rawclient import RawClient, open_raw
 
