@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from presence.adapters.jwt.tokens import sign_token
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from presence.adapters.jwt.tokens import sign_token
 
 Json = dict[str, Any]
 

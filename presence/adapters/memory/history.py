@@ -139,10 +139,10 @@ def _check_intervals(tables: Tables, rows: HistoryRows) -> None:
     statuses = {(row.tenant, row.user) for row in rows.statuses}
     if any(row.began == row.ended for row in rows.statuses):
         raise HistoryRefused("a status that lasted no time")
-    for name in sessions:
-        _check_no_overlap([(r.began, r.ended) for key, r in tables.sessions.items() if key[:3] == name])
-    for name in statuses:
-        _check_no_overlap([(r.began, r.ended) for key, r in tables.statuses.items() if key[:2] == name])
+    for session in sessions:
+        _check_no_overlap([(r.began, r.ended) for key, r in tables.sessions.items() if key[:3] == session])
+    for user in statuses:
+        _check_no_overlap([(r.began, r.ended) for key, r in tables.statuses.items() if key[:2] == user])
 
 
 def _check_no_overlap(intervals: Iterable[tuple[Millis, Millis | None]]) -> None:
