@@ -102,6 +102,8 @@ class Edge:
         """A TCP connection is gone."""
         self.sockets.discard(socket)
         self._deadlines.forget(socket)
+        if socket.subscriber.dirty is not None:
+            self.metrics.slow.dec()
         if self.hub is not None:
             self.hub.drop(socket.subscriber)
         self._release(socket)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -127,9 +128,14 @@ class RawSocket:
 
 
 @asynccontextmanager
-async def tcp(port: int) -> AsyncIterator[RawSocket]:
-    """Connect and say nothing."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+async def tcp(port: int, receive_buffer: int | None = None) -> AsyncIterator[RawSocket]:
+    """Connect and say nothing; ``receive_buffer`` bounds what the kernel takes in for a client that does not read."""
+    plain = sockets.socket()
+    plain.setblocking(False)
+    if receive_buffer is not None:
+        plain.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, receive_buffer)
+    await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=plain, limit=2**24 if receive_buffer is None else 2**10)
     socket = RawSocket(reader, writer)
     try:
         yield socket
@@ -138,9 +144,9 @@ async def tcp(port: int) -> AsyncIterator[RawSocket]:
 
 
 @asynccontextmanager
-async def upgraded(port: int) -> AsyncIterator[RawSocket]:
+async def upgraded(port: int, receive_buffer: int | None = None) -> AsyncIterator[RawSocket]:
     """Connect and upgrade."""
-    async with tcp(port) as socket:
+    async with tcp(port, receive_buffer) as socket:
         socket.write(request())
         status, _ = await socket.response()
         assert status == 101, status

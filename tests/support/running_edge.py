@@ -64,7 +64,7 @@ class RunningEdge:
     @asynccontextmanager
     async def client(self, user: str, **hello: Any) -> AsyncIterator[RawSocket]:
         """A client that was welcomed."""
-        async with upgraded(self.port) as socket:
+        async with upgraded(self.port, hello.pop("receive_buffer", None)) as socket:
             await self.greet(socket, user, **hello)
             yield socket
 
