@@ -84,9 +84,10 @@ class NodeFence(Struct, frozen=True, gc=False):
     again, after a crash that kept the fence and not the rows, is judged by the fence of its own time."""
 
 
-FENCE_MEMORY = 8
-"""Lost epochs of one node that are remembered beside the last. A redelivery reaches back seconds, and losing an epoch
-takes a lease: half would still do, double would only grow the row."""
+FENCE_MEMORY = 64
+"""Lost epochs of one node that are remembered beside the last. A redelivery reaches back the records of a second, and
+a worker that catches up folds a day of the log in it: as many times may a node have been lost in that day. Eight were
+too few in a test of ours. Half would still do; double would only grow the rows of nodes that crash in a loop."""
 
 LAST_ACTIVE_BUCKET_MS = 60_000
 """Granularity of ``last_active`` (Matrix uses the same minute). Half: twice the events; double: "active now" lies."""

@@ -191,15 +191,16 @@ def test_a_redelivered_opening_is_judged_by_the_fence_of_its_own_time() -> None:
 
 def test_fences_only_grow_and_remember_a_few() -> None:
     fence: NodeFence | None = None
-    for epoch in range(20):
+    last = FENCE_MEMORY + 10
+    for epoch in range(last + 1):
         fence = raise_fence(fence, node_lost(epoch=epoch), stamp(epoch * 10))
     assert fence is not None
 
-    assert raise_fence(fence, node_lost(epoch=5), stamp(500)) is fence
-    assert raise_fence(fence, node_lost(epoch=19), stamp(500)) is fence
-    assert raise_fence(fence, node_lost(epoch=99), stamp(190)) is fence
-    assert (fence.offset, fence.node_epoch) == (190, 19)
-    assert fence.earlier == tuple((epoch * 10, epoch) for epoch in range(18, 18 - FENCE_MEMORY, -1))
+    assert raise_fence(fence, node_lost(epoch=5), stamp(10_000)) is fence
+    assert raise_fence(fence, node_lost(epoch=last), stamp(10_000)) is fence
+    assert raise_fence(fence, node_lost(epoch=9_999), stamp(last * 10)) is fence
+    assert (fence.offset, fence.node_epoch) == (last * 10, last)
+    assert fence.earlier == tuple((epoch * 10, epoch) for epoch in range(last - 1, last - 1 - FENCE_MEMORY, -1))
 
 
 # --- what a session says --------------------------------------------------------------------------------------
