@@ -6,7 +6,7 @@ from tests.support.pages import ROOT, tables
 
 _SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
-    for folder in ("presence", "projections", "ws_edge")
+    for folder in ("presence", "projections", "streams", "ws_edge")
     for path in (ROOT / folder).rglob("*.py")
 )
 
