@@ -12,6 +12,9 @@ from presence.domain.fold import evolve, is_fenced, raise_fence
 from presence.domain.ids import NodeId, UserKey
 from presence.domain.state import NodeFence, UserPresence
 
+# Nothing else moves a session to a node or off it. A tuple: `A | B` would build the union anew for every event.
+_MOVES = (SessionOpened, SessionClosed, GraceOver)
+
 
 class Change(Struct, frozen=True, gc=False):
     """One user's row before and after an event; None where there is no row."""
@@ -66,9 +69,7 @@ class PartitionFold:
             del self._users[key]
         else:
             self._users[key] = after
-        if isinstance(
-            event, SessionOpened | SessionClosed | GraceOver
-        ):  # nothing else moves a session to or off a node
+        if isinstance(event, _MOVES):
             self._reindex(key, before, after)
         return Change(key, before, after)
 
