@@ -76,23 +76,23 @@ class FeedFollower:
         if goal is None or any(positions.get(partition, 0) < end for partition, end in goal.items()):
             return
         for partition, end in goal.items():
-            self._edge.view.advance(partition, end - 1)
-        self._edge.loaded(self._epoch)
+            self._edge.relay.view.advance(partition, end - 1)
+        self._edge.relay.loaded(self._epoch)
         self._freshness = Freshness(self._edge.config.stale_after_ms, self._edge.now().mono)
         self.is_loaded.set()
         self._health.ok(CHECK)
-        _log.info("view loaded", users=len(self._edge.view), records=sum(goal.values()))
+        _log.info("view loaded", users=len(self._edge.relay.view), records=sum(goal.values()))
 
     def _judge(self) -> None:
         now = self._edge.now().mono
         condition = self._freshness.condition(now)
-        view, metrics = self._edge.view, self._edge.metrics
+        relay, metrics = self._edge.relay, self._edge.metrics
         metrics.lag.set(self._freshness.lag)
-        metrics.view_users.set(len(view))
-        metrics.undecodable.set(view.undecodable)
-        if self._edge.hub is not None:
-            metrics.coalesced.set(self._edge.hub.coalesced)
-        self._edge.set_stale(stale=condition is not Condition.FRESH)
+        metrics.view_users.set(len(relay.view))
+        metrics.undecodable.set(relay.view.undecodable)
+        if relay.hub is not None:
+            metrics.coalesced.set(relay.hub.coalesced)
+        relay.set_stale(self._edge.sockets, stale=condition is not Condition.FRESH)
         match condition:
             case Condition.FRESH:
                 self._health.ok(CHECK)

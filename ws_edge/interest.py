@@ -1,7 +1,10 @@
 """What one connection watches, and what of it could not be sent yet."""
 
+from collections.abc import Iterable
+
 from presence.domain.ids import RoomId, TenantId, UserKey
 from presence.domain.views import Audience, Presence
+from ws_edge.config import EdgeLimits
 
 Dirty = dict[tuple[RoomId | None, UserKey], Presence | None]
 """(room, or None for the user as such; user) -> what the watcher last saw of it."""
@@ -31,3 +34,10 @@ class Subscriber:
     def is_watching(self) -> bool:
         """Whether it follows anything."""
         return bool(self.users) or bool(self.rooms)
+
+    def would_exceed(self, limits: EdgeLimits, users: Iterable[UserKey], rooms: Iterable[RoomId]) -> bool:
+        """Whether following these as well would be more than one connection may follow."""
+        return (
+            len({*(self.users or ()), *users}) > limits.watched_users
+            or len({*(self.rooms or ()), *rooms}) > limits.watched_rooms
+        )

@@ -10,32 +10,27 @@ appended (or as soon as the log answers again) the whole session is said anew, s
 acknowledged.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from presence.domain.commands import Attachment, Command, Open, SetActivity
 from presence.domain.errors import PresenceError
-from presence.domain.ids import ConnectionId, DeviceId, Millis, NodeEpoch, NodeId, SessionId, UserKey, user_key
+from presence.domain.ids import ConnectionId, Millis, SessionId, UserKey, user_key
 from presence.domain.status import Activity, LostReason
-from presence.domain.views import Audience
-from presence.ports import Claims, IdSource
+from presence.ports import Claims
 from presence.wire import frames as f
 from ws_edge import requests
+from ws_edge.admission import Home, attachment_of, audience_of, expiry_of, welcome_to
 from ws_edge.codes import Code
-from ws_edge.config import EdgeConfig
 from ws_edge.effects import Attach, CloseSocket, Depart, Effect, Follow, Instant, Send, SendPing, Unfollow, Verify
 from ws_edge.interest import Subscriber
 from ws_edge.limits import Conduct
 from ws_edge.liveness import Due, Liveness
 from ws_edge.session import Entry, SessionWriter, Then
 
-SEE_THROUGH_SCOPE = "presence:see-invisible"
-"""Scope of a token whose bearer sees invisible users as what they are."""
-
 _RESTATE_MS = 1_000
-_EXPIRY_LEEWAY_MS = 5_000
 _LOST_BECAUSE = {Code.SLOW_CONSUMER: LostReason.SLOW, Code.PONG_TIMEOUT: LostReason.PONG_TIMEOUT}
 
 
@@ -48,17 +43,6 @@ class Phase(Enum):
     OPEN = auto()
     DRAINING = auto()
     GONE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What all connections of one life of a node share."""
-
-    config: EdgeConfig
-    node: NodeId
-    node_epoch: NodeEpoch
-    ids: IdSource
-    knows_session: Callable[[UserKey, SessionId], bool]
 
 
 class Connection:
@@ -117,14 +101,12 @@ class Connection:
             return []
         if self._claims is not None and (claims.tenant, claims.user) != (self._claims.tenant, self._claims.user):
             return self.close(Code.INVALID_TOKEN, now)
-        audience = Audience.FULL if SEE_THROUGH_SCOPE in claims.scopes else Audience.PUBLIC
+        audience = audience_of(claims)
         if self.subscriber.is_watching and audience is not self.subscriber.audience:
             return self.close(Code.STATE_GAP, now)
         self._claims = claims
         self._hello_by = None
-        self._expires = None
-        if claims.expires_at is not None:
-            self._expires = now.mono + (claims.expires_at - now.wall) + _EXPIRY_LEEWAY_MS
+        self._expires = expiry_of(claims, now)
         self.subscriber.tenant, self.subscriber.audience = claims.tenant, audience
         if self.phase is Phase.VERIFYING:
             return self._open(claims, now)
@@ -247,17 +229,8 @@ class Connection:
         if self._writer is not None and session not in (None, earlier):
             effects.append(self._writer.last_word(LostReason.SOCKET, Millis(self._home.config.grace_ms), now))
         self._resumed = session is not None and self._home.knows_session(key, session)
-        own = Attachment(
-            claims.user,
-            session or earlier or SessionId(self._home.ids.new_id()),
-            self._id,
-            self._home.node,
-            self._home.node_epoch,
-            DeviceId(hello.device or "default"),
-            frozenset(requests.room_ids(hello.rooms)),
-            hello.meta,
-            hello.activity,
-        )
+        name = session or earlier or SessionId(self._home.ids.new_id())
+        own = attachment_of(hello, claims, self._home, self._id, name)
         self._writer = SessionWriter(key, own, self._home.config.limits.session, self._home.ids)
         try:
             effects += self._writer.submit(Open(), Then.WELCOME, hello.id, now)
@@ -270,24 +243,13 @@ class Connection:
         return [*effects, *self._release(now)]
 
     def _welcome(self, frame_id: str | None, now: Instant) -> list[Effect]:
-        own, claims, config = self.attachment, self._claims, self._home.config
+        own, claims = self.attachment, self._claims
         assert own is not None and claims is not None  # noqa: S101, PT018 - there was a hello
         self.phase = Phase.OPEN
         self._hello = None
-        timing = f.Timing(config.ping_ms, config.pong_wait_ms, config.grace_ms, config.idle_ms)
-        welcome = f.Welcome(
-            own.session,
-            self._id,
-            claims.tenant,
-            own.user,
-            own.device,
-            own.node,
-            self._resumed,
-            now.wall,
-            timing,
-            frame_id,
-        )
-        return [Attach(user_key(claims.tenant, own.user)), Send(welcome), *self._release(now)]
+        welcome = welcome_to(own, claims, self._home.config, now, resumed=self._resumed)
+        answer = Send(replace(welcome, id=frame_id))
+        return [Attach(user_key(claims.tenant, own.user)), answer, *self._release(now)]
 
     def _release(self, now: Instant) -> list[Effect]:
         """Handle the frames that waited."""
@@ -338,11 +300,7 @@ class Connection:
             return self._refuse(requests.refusal(exc, frame.id), now)
         if isinstance(frame, f.Unwatch):
             return [Unfollow(users, rooms), *self._answer(frame.id, now)]
-        limits = self._home.config.limits
-        if (
-            len({*(self.subscriber.users or ()), *users}) > limits.watched_users
-            or len({*(self.subscriber.rooms or ()), *rooms}) > limits.watched_rooms
-        ):
+        if self.subscriber.would_exceed(self._home.config.limits, users, rooms):
             return self._refuse(requests.error("subscription_limit", frame.id), now)
         return [Follow(frame, users, rooms)]
 

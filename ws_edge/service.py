@@ -82,7 +82,7 @@ async def _serve(
         group.create_task(epochs.watch(), name="nodes")
         group.create_task(edge.departures.run(), name="departures")
         group.create_task(_every(SLOT_MS / 1000, edge.sweep), name="sweep")
-        group.create_task(_every(config.room_pace_ms / 1000, edge.pace), name="pace")
+        group.create_task(_every(config.room_pace_ms / 1000, edge.relay.pace), name="pace")
         server = await _listen(config, edge)
         port = server.sockets[0].getsockname()[1]
         health.ok(ACCEPTING)
