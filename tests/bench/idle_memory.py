@@ -24,6 +24,7 @@ from presence.domain.events import Event
 from presence.domain.ids import Millis, TenantId, UserId, UserKey
 from presence.ports import Appended, Claims
 from presence.telemetry.health import Health
+from presence.telemetry.logs import configure_logs
 from tests.bench.machine import machine_facts
 from tests.bench.rawclient import RawClient, open_raw
 from ws_edge.config import EdgeConfig
@@ -60,6 +61,8 @@ async def _edge(pipe: Pipe) -> None:
 
 
 def _run_edge(pipe: Pipe) -> None:
+    # Standard output is for the result.
+    configure_logs("edge", "warning")
     uvloop.run(_edge(pipe))
 
 
