@@ -135,6 +135,20 @@ class PresenceMachine(RuleBasedStateMachine):
         ]
         self.append(user, data.draw(st.sampled_from(said)), skew_ms)
 
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), node=nodes, again=st.booleans())
+    def flap(self, data: st.DataObject, node: str, again: bool) -> None:
+        """A phone in a tunnel: lost, seen by a timer that sleeps over it, back elsewhere, and maybe lost again."""
+        user, session = data.draw(st.sampled_from(sorted(self.held)))
+        self.append(user, lost(session, self.held[user, session][-1]))
+        self.freeze_a_worker(user, 200_000)
+        self.connections += 1
+        connection = f"c{self.connections}"
+        self.held[user, session].append(connection)
+        self.append(user, opened(session, connection, node, self.epochs[node]))
+        if again:
+            self.append(user, lost(session, connection))
+
     # --- what people and programs do --------------------------------------------------------------------------
 
     @rule(user=users, layer=st.sampled_from(Layer), status=st.sampled_from(Status), for_ms=st.integers(0, 60_000))
