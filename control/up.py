@@ -99,7 +99,7 @@ async def up(loaded: Loaded, options: UpOptions, screen: Screen) -> AsyncIterato
     data = DataDir(Path(settings.data_dir))
     # Before anything heavy starts. First the directory: a second `up` on it would also find the ports in use.
     with data.locked():
-        _check_ports(settings, options)
+        check_ports(settings, options)
     config = DevStackConfig(
         data_dir=data.root, kafka=settings.kafka, postgres=settings.postgres, valkey=settings.valkey
     )
@@ -111,7 +111,7 @@ async def up(loaded: Loaded, options: UpOptions, screen: Screen) -> AsyncIterato
             telemetry = await _start_tiers(
                 stack.addresses, settings, options, _Shed(supervisor, data, environment), screen
             )
-            running = _describe(settings, stack.addresses, telemetry)
+            running = describe(settings, stack.addresses, telemetry)
             write_running(data.root, running)
             yield Up(stack, supervisor, running, secret)
         finally:
@@ -136,7 +136,7 @@ class _Shed:
 async def _start_tiers(
     addresses: Addresses, settings: Settings, options: UpOptions, shed: _Shed, screen: Screen
 ) -> dict[str, str]:
-    telemetry = _telemetry(settings, options)
+    telemetry = telemetry_urls(settings, options)
     named = settings.model_copy(update={"kafka": addresses.kafka, "postgres": addresses.postgres})
 
     async def live() -> None:
@@ -145,7 +145,7 @@ async def _start_tiers(
         shed.start("streams", "streams", {})
         for number in range(1, options.edges + 1):
             name = _edge_name(number)
-            shed.start(name, "edge", _edge_environment(settings, name, telemetry[name]))
+            shed.start(name, "edge", edge_environment(settings, name, telemetry[name]))
 
     async def history() -> None:
         await parts.migrate(named)
@@ -203,13 +203,13 @@ async def _stop_tiers(supervisor: Supervisor) -> None:
         raise
 
 
-def _check_ports(settings: Settings, options: UpOptions) -> None:
+def check_ports(settings: Settings, options: UpOptions) -> None:
+    """Raise `SetupError` when a port that will be needed is in use."""
     wanted = {"edge.port": settings.edge.port, "streams.telemetry_port": settings.streams.telemetry_port}
-    for number in range(options.edges):
-        wanted["edge.telemetry_port"] = settings.edge.telemetry_port + number * _TELEMETRY_STEP
     if options.with_history:
         wanted["history.telemetry_port"] = settings.history.telemetry_port
-    for name, port in wanted.items():
+    edges = [settings.edge.telemetry_port + number * _TELEMETRY_STEP for number in range(options.edges)]
+    for name, port in [*wanted.items(), *(("edge.telemetry_port", port) for port in edges)]:
         if not is_free(port):
             raise SetupError(
                 f"port {port} ({name}) is in use by another program",
@@ -217,7 +217,8 @@ def _check_ports(settings: Settings, options: UpOptions) -> None:
             )
 
 
-def _telemetry(settings: Settings, options: UpOptions) -> dict[str, str]:
+def telemetry_urls(settings: Settings, options: UpOptions) -> dict[str, str]:
+    """Where each process will report: name -> base URL."""
     urls = {"streams": _url(settings.streams.telemetry_port)}
     if options.with_history:
         urls["history"] = _url(settings.history.telemetry_port)
@@ -234,7 +235,8 @@ def _edge_name(number: int) -> str:
     return f"edge-{number}"
 
 
-def _edge_environment(settings: Settings, name: str, telemetry_url: str) -> dict[str, str]:
+def edge_environment(settings: Settings, name: str, telemetry_url: str) -> dict[str, str]:
+    """What one edge is told beyond what all are told."""
     node = f"{settings.edge.node}-{name}" if settings.edge.node else name
     return {env_name("edge.node"): node, env_name("edge.telemetry_port"): telemetry_url.rpartition(":")[2]}
 
@@ -248,7 +250,8 @@ def _servers(addresses: Addresses, secret: str) -> dict[str, str]:
     }
 
 
-def _describe(settings: Settings, addresses: Addresses, telemetry: Mapping[str, str]) -> Running:
+def describe(settings: Settings, addresses: Addresses, telemetry: Mapping[str, str]) -> Running:
+    """What other commands are told of this system."""
     host = "127.0.0.1" if settings.edge.host in {"0.0.0.0", "::"} else settings.edge.host  # noqa: S104 - compared only
     return Running(
         pid=os.getpid(),

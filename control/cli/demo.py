@@ -14,13 +14,13 @@ from control.cli.options import ConfigFile, DataDir, EdgeUrl, Tenant, Token, set
 from control.cli.render import picture
 from control.cli.target import Target, find_target
 from control.cli.token import seconds
-from control.client.client import Identity, PresenceClient, online
+from control.cli.watch import WATCHER, watching
+from control.client.client import PresenceClient
 from control.demo.names import ROOMS
 from control.demo.plan import Population, plan
 from control.demo.runner import Demo, running_demo
 from control.told import run_until_told
 from presence.adapters.memory.time import SystemClock
-from presence.domain.status import Status
 
 REDRAW_S = 0.5
 LINE_EVERY_S = 5.0
@@ -59,27 +59,26 @@ def command(  # noqa: PLR0913 - options of a command
     target = find_target(settings, url, token, tenant)
     population = Population(users, rooms, rate or max(0.5, users / 10), settings.grace_ms)
     within_s = None if duration is None else seconds(duration)
-    run_until_told(lambda: _run(target, population, seed, within_s, watch))
+    run_until_told(lambda: play(target, population, seed, within_s, watch))
 
 
-async def _run(target: Target, population: Population, seed: int, within_s: float | None, watch: bool) -> None:
+async def play(
+    target: Target, population: Population, seed: int, within_s: float | None, watch: bool, connect_s: float = 10.0
+) -> None:
+    """Let a population live for a while, or until cancelled; everybody says goodbye at the end."""
     console = Console(highlight=False)
     steps = plan(seed, population)
     if within_s is not None:
         end_ms = within_s * 1000
         steps = takewhile(lambda step: step.at_ms < end_ms, steps)
-    console.print(f"{population.users} people, {population.rate:g} steps a second, seed {seed}", highlight=False)
     async with AsyncExitStack() as stack:
-        watcher = None
-        if watch:
-            watcher = await stack.enter_async_context(
-                online(target.url, target.token_of("watcher"), Identity(device="watch"))
-            )
-            await watcher.set_status(Status.INVISIBLE)
-            await watcher.watch(rooms=[ROOMS[0]])
-            stack.push_async_callback(watcher.goodbye)
+        # Whether it is shown or not: who cannot get in learns it here, and not from fifty devices at once.
+        watcher = await stack.enter_async_context(
+            watching(target, WATCHER, set(), {ROOMS[0]}, lambda _: None, connect_s)
+        )
+        console.print(f"{population.users} people, {population.rate:g} steps a second, seed {seed}")
         demo = await stack.enter_async_context(running_demo(target.url, target.token_of))
-        show = asyncio.create_task(_show(demo, watcher, console))
+        show = asyncio.create_task(_show(demo, watcher if watch else None, console))
         try:
             async with asyncio.timeout(within_s):
                 await demo.live(steps)
@@ -88,7 +87,7 @@ async def _run(target: Target, population: Population, seed: int, within_s: floa
         finally:
             show.cancel()
             await asyncio.wait({show})
-            console.print("everybody says goodbye", highlight=False)
+            console.print("everybody says goodbye")
     console.print(demo.tally.line(0).split(" · ", 1)[1], soft_wrap=True)
 
 

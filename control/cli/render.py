@@ -71,10 +71,13 @@ def picture(store: LocalStore, link: str, now: int, height: int) -> RenderableTy
         head.append("  stale: the edge lags behind the log", style="yellow")
     tables: list[RenderableType] = [head]
     groups = list(_groups(store))
-    # Title, heading and a gap for each group.
-    share = max(3, (height - 2) // max(1, len(groups)) - 3)
-    for title, group in groups:
-        tables.append(_table(title, rows(group, now), share))
+    empty = [title for title, group in groups if not group]
+    filled = [(title, group) for title, group in groups if group]
+    # Title, heading and a gap for each group; one line for all that are empty.
+    share = max(3, (height - 3) // max(1, len(filled)) - 3)
+    tables += [_table(title, rows(group, now), share) for title, group in filled]
+    if empty:
+        tables.append(Text(f"nobody in {', '.join(empty)}", style="dim"))
     return Group(*tables)
 
 

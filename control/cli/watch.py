@@ -22,8 +22,14 @@ from presence.domain.errors import PresenceError
 from presence.domain.status import Status
 from presence.wire.frames import Feed, Snapshot
 
+WATCHER = "watcher"
+"""Who watches when nobody is named."""
+
 REDRAW_S = 0.25
-"""Pause between two looks at the clock: ages change once a second; changes of people redraw at once."""
+"""Longest pause between two pictures: ages change once a second."""
+
+PICTURES_PER_S = 10
+"""Most pictures a second, however much happens: more cannot be seen, and terminals are slow."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +42,7 @@ def command(  # noqa: PLR0913 - options of a command
     user: Annotated[list[str] | None, typer.Option(help="Watch this user; may be repeated.")] = None,
     room: Annotated[list[str] | None, typer.Option(help="Watch this room; may be repeated.")] = None,
     all_demo: Annotated[bool, typer.Option("--all-demo", help="Watch everybody of `presence demo`.")] = False,
-    as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Who watches.")] = "watcher",
+    as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Who watches.")] = WATCHER,
     once: Annotated[bool, typer.Option("--once", help="Print the snapshot and end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, on a terminal too.")] = False,
     url: EdgeUrl = None,
@@ -65,21 +71,24 @@ def command(  # noqa: PLR0913 - options of a command
     as_lines = json or once or not console.is_terminal
     run_until_told(
         lambda: (
-            _lines(target, as_user, users, rooms, once) if as_lines else _live(target, as_user, users, rooms, console)
+            lines(target, as_user, users, rooms, once) if as_lines else table(target, as_user, users, rooms, console)
         )
     )
 
 
-async def _lines(target: Target, as_user: str, users: set[str], rooms: set[str], once: bool) -> None:
+async def lines(target: Target, as_user: str, users: set[str], rooms: set[str], once: bool) -> None:
+    """Print what happens, one JSON object a line."""
+
     def tell(news: News) -> None:
         print(msgspec.json.encode(line_of(news)).decode(), flush=True)
 
-    async with _watching(target, as_user, users, rooms, tell) as client:
+    async with watching(target, as_user, users, rooms, tell) as client:
         if not once:
             await client.ended
 
 
-async def _live(target: Target, as_user: str, users: set[str], rooms: set[str], console: Console) -> None:
+async def table(target: Target, as_user: str, users: set[str], rooms: set[str], console: Console) -> None:
+    """Draw what is known, as it changes."""
     link = "connecting"
     changed = asyncio.Event()
     clock = SystemClock()
@@ -90,11 +99,12 @@ async def _live(target: Target, as_user: str, users: set[str], rooms: set[str], 
             link = describe_link(news, target.url)
         changed.set()
 
-    async with _watching(target, as_user, users, rooms, tell) as client:
+    async with watching(target, as_user, users, rooms, tell) as client:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while not client.ended.done():
                 live.update(picture(client.store, link, clock.now(), console.height), refresh=True)
                 changed.clear()
+                await asyncio.sleep(1 / PICTURES_PER_S)
                 try:
                     async with asyncio.timeout(REDRAW_S):
                         await changed.wait()
@@ -104,11 +114,18 @@ async def _live(target: Target, as_user: str, users: set[str], rooms: set[str], 
 
 
 @asynccontextmanager
-async def _watching(
-    target: Target, as_user: str, users: set[str], rooms: set[str], tell: Callable[[News], None]
+async def watching(
+    target: Target,
+    as_user: str,
+    users: set[str],
+    rooms: set[str],
+    tell: Callable[[News], None],
+    connect_s: float = 10.0,
 ) -> AsyncIterator[PresenceClient]:
     """Be online as a watcher whom nobody sees, and watch."""
-    async with online(target.url, target.token_of(as_user), Identity(device="watch"), tell) as client:
+    async with online(
+        target.url, target.token_of(as_user), Identity(device="watch"), tell, connect_s=connect_s
+    ) as client:
         if target.given_token is None:
             # Who only looks is not there. With a token that was given this would hide a real user.
             await client.set_status(Status.INVISIBLE)

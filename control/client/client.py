@@ -131,12 +131,21 @@ class PresenceClient:
         """Fix the own status; None takes it back."""
         await self._request(SetStatus(status, note=note, for_ms=for_ms))
 
-    async def goodbye(self) -> None:
-        """End the session now, without grace; `online` may be left afterwards."""
+    async def goodbye(self, within_s: float = 5.0) -> None:
+        """End the session now, without grace; `online` may be left afterwards.
+
+        Raises:
+            EdgeUnavailable: the edge did not confirm in time; the session then lives through its grace.
+        """
         self._is_leaving = True
-        if self._connection is not None:
-            await self._connection.goodbye()
         self.session = None
+        if self._connection is None:
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._connection.goodbye()
+        except TimeoutError as exc:
+            raise EdgeUnavailable(self._url, f"goodbye not confirmed within {within_s:g} s") from exc
 
     # --- what a watcher does ----------------------------------------------------------------------------------
 

@@ -48,30 +48,30 @@ class FakeEdge:
         self.mute: set[type] = set()
         """Frame types that are not answered."""
         self.hellos = 0
-        self._sockets: set[ServerConnection] = set()
+        self.sockets: set[ServerConnection] = set()
 
     async def push(self, frame: ServerFrame) -> None:
         """Send a frame to everybody."""
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             await socket.send(encode_frame(frame).decode())
 
     async def push_text(self, text: str) -> None:
         """Send anything to everybody."""
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             await socket.send(text)
 
     async def close_all(self, code: int, reason: str = "") -> None:
         """Close every connection."""
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             await socket.close(code, reason)
 
     def abort_all(self) -> None:
         """Cut every connection off without a word."""
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             socket.transport.abort()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        self._sockets.add(socket)
+        self.sockets.add(socket)
         try:
             async for text in socket:
                 frame = decode_client_frame(text)
@@ -84,7 +84,7 @@ class FakeEdge:
         except ConnectionClosed:
             pass
         finally:
-            self._sockets.discard(socket)
+            self.sockets.discard(socket)
 
     def _answer(self, frame: ClientFrame) -> ServerFrame:
         if type(frame) in self.refuse:

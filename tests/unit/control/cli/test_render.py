@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_counted() -> None:
     text = shown(filled({}, {"lobby": crowd}), height=15)
 
     assert "room lobby (50)" in text
-    assert "… 40 more" in text
+    assert "… 41 more" in text
 
 
 def test_names_and_notes_are_shown_as_they_are() -> None:
