@@ -72,7 +72,7 @@ def test_whatever_happens_meanwhile_wins_over_the_expiry_it_concerns(
     layer = data.draw(some.layers)
     back = opened("s1", "c9", "n9", 9)
     events: list[Event] = [back, override(Status.BUSY, layer, until=now + 1)]
-    news = data.draw(st.sampled_from(events))
+    news: Event = data.draw(st.sampled_from(events))
 
     changed = evolve(row, news, Stamp(row.offset + 1, now))
     assert changed is not None
