@@ -72,9 +72,14 @@ class Scene:
         places = {(partition, stamp.offset) for partition, _, _, stamp in logged}
 
         async def caught_up() -> bool:
-            return len(await oracle.history_counts(addresses.postgres)) >= len(places)
+            return places <= (await oracle.history_counts(addresses.postgres)).keys()
 
-        await until("the history catches up", caught_up, 60)
+        try:
+            await until("the history catches up", caught_up, 60)
+        except AssertionError as exc:
+            held = await oracle.history_counts(addresses.postgres)
+            missing = [event for p, _, event, stamp in logged if (p, stamp.offset) not in held]
+            raise AssertionError(f"{exc}; {len(missing)} of {len(places)} missing, such as {missing[:3]}") from None
         counts = await oracle.history_counts(addresses.postgres)
         assert {place for place, count in counts.items() if count != 1} == set()
         assert counts.keys() >= places
