@@ -297,4 +297,6 @@ class BatchConsumer(driver.Consumer):
                 break
             await asyncio.sleep(_POLL_S)
             self._clean_unacked_messages()
+        # Else the commit below would only wait for one that began before the last batch was done.
+        await self.maybe_wait_for_commit_to_finish()
         await self.commit_and_end_transactions()

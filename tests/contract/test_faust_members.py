@@ -39,6 +39,7 @@ METHODS: dict[Any, dict[str, list[str]]] = {
         "_commit_offsets": ["offsets", "start_new_transaction"],
         "_clean_unacked_messages": [],
         "commit_and_end_transactions": [],
+        "maybe_wait_for_commit_to_finish": [],
         "perform_seek": [],
         "seek": ["partition", "offset"],
         "on_partitions_revoked": ["revoked"],

@@ -19,7 +19,7 @@ from presence.adapters.kafka.topics import ensure_topics
 from presence.domain.digest import digest
 from presence.domain.errors import LogUnavailable, SetupError, UndecodableRecord
 from presence.domain.events import Stamp
-from presence.domain.ids import NodeId, UserKey
+from presence.domain.ids import CONTROL_MARK, NodeId, UserKey
 from presence.domain.partition import PartitionFold
 from presence.domain.state import NodeFence, UserPresence
 from presence.ports import LogRecord
@@ -99,10 +99,9 @@ class Installation:
             await admin.close()
         return {tp.partition: max(0, offset.offset) for tp, offset in offsets.items()}
 
-    async def expected(self) -> tuple[dict[str, bytes], list[LogRecord]]:
-        """Fold the log read back, independently of Faust: rows by key, and the records that no fold takes."""
-        rows: dict[str, bytes] = {}
-        poison: list[LogRecord] = []
+    async def expected(self) -> tuple[dict[str, bytes], dict[tuple[str, int], bytes]]:
+        """Fold the log read back, independently of Faust: the rows by key, and every version of a row by its offset."""
+        versions: dict[tuple[str, int], bytes] = {}
         users: list[dict[UserKey, UserPresence]] = [{} for _ in range(self.partitions)]
         fences: list[dict[NodeId, NodeFence]] = [{} for _ in range(self.partitions)]
         folds = [PartitionFold(u, f) for u, f in zip(users, fences, strict=True)]
@@ -111,13 +110,25 @@ class Installation:
                 event = decode_event(record.value, record.headers)
                 key = decode_key(record.key, event)
             except UndecodableRecord:
-                poison.append(record)
                 continue
-            folds[record.partition].apply(key, event, Stamp(record.offset, record.at))
+            for change in folds[record.partition].apply(key, event, Stamp(record.offset, record.at)):
+                if change.after is not None:
+                    versions[change.key, change.after.offset] = canonical_row(change.after)
+        rows: dict[str, bytes] = {}
         for number in range(self.partitions):
             rows |= {key: canonical_row(row) for key, row in users[number].items()}
             rows |= {fence_key(number, node): canonical_row(fence) for node, fence in fences[number].items()}
-        return rows, poison
+        return rows, versions
+
+    async def check_every_row(self) -> None:
+        """Check that no version of a user's row was ever published that the log does not justify."""
+        _, versions = await self.expected()
+        for record in await self.records(self.names.users_changelog):
+            key = (record.key or b"").decode()
+            if record.value is None or key.startswith(CONTROL_MARK):
+                continue
+            row = decode_row(key, record.value)
+            assert versions.get((key, row.offset)) == canonical_row(row), (key, record.offset)
 
     async def changelog(self) -> dict[str, bytes]:
         """The last word of the changelog about each key."""

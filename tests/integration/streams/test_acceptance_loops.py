@@ -37,8 +37,8 @@ async def test_a_restart_with_a_backlog_loses_nothing(where: Installation, crew:
         assert await worker.stop() == 0
 
     await crew.ready()
-    rows = await where.settled()
-    assert rows
+    assert await where.settled()
+    await where.check_every_row()
 
 
 async def test_kill_with_a_backlog_loses_nothing(where: Installation, crew: Workers) -> None:
@@ -55,8 +55,8 @@ async def test_kill_with_a_backlog_loses_nothing(where: Installation, crew: Work
         await appending
 
     await crew.ready()
-    rows = await where.settled()
-    assert rows
+    assert await where.settled()
+    await where.check_every_row()
 
 
 async def test_a_second_worker_joins_and_leaves_under_load(where: Installation, crew: Workers) -> None:
@@ -71,8 +71,8 @@ async def test_a_second_worker_joins_and_leaves_under_load(where: Installation, 
         await appending
         assert await second.stop() == 0
 
-    rows = await where.settled()
-    assert rows
+    assert await where.settled()
+    await where.check_every_row()
 
 
 async def test_a_second_worker_joins_and_is_killed_under_load(where: Installation, crew: Workers) -> None:
@@ -87,8 +87,8 @@ async def test_a_second_worker_joins_and_is_killed_under_load(where: Installatio
         await second.kill()
         await appending
 
-    rows = await where.settled(60)
-    assert rows
+    assert await where.settled(60)
+    await where.check_every_row()
 
 
 async def test_a_worker_that_was_frozen_ends_and_harms_nothing(where: Installation, crew: Workers) -> None:
@@ -106,3 +106,4 @@ async def test_a_worker_that_was_frozen_ends_and_harms_nothing(where: Installati
 
     assert code == 70
     assert await where.settled(60)
+    await where.check_every_row()
