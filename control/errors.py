@@ -11,9 +11,10 @@ class ServerAway(SetupError):
 
 
 class ServerDied(PresenceError):
-    """An embedded server ended though nobody asked it to."""
+    """An embedded server keeps ending though nobody asks it to."""
 
     code = "server_died"
+    retryable = True
 
 
 class NoSecret(SetupError):

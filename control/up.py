@@ -14,17 +14,17 @@ import aiohttp
 from control.bootstrap import parts
 from control.devstack.config import Addresses, DevStackConfig
 from control.devstack.datadir import DataDir
-from control.devstack.ports import is_free
 from control.devstack.progress import Progress
 from control.devstack.stack import DevStack
 from control.errors import ServerDied
+from control.layout import UpOptions, check_ports, describe, edge_environment, edge_name, telemetry_urls
 from control.readiness import NotReady, wait_ready
 from control.runfile import Running, keep_secret, remove_running, write_running
 from control.settings.environment import environment_of
 from control.settings.fields import env_name
 from control.settings.load import Loaded
 from control.settings.model import Settings
-from control.supervisor import Supervisor, Tier
+from control.supervisor import RestartPolicy, Supervisor, Tier
 from presence.domain.errors import SetupError
 
 READY_WITHIN_S = 60.0
@@ -32,11 +32,6 @@ READY_WITHIN_S = 60.0
 
 EDGE_STOP_S = 20.0
 """How long an edge may drain: longer than its own drain takes, so that nobody is cut off."""
-
-_OPTION = {"edge.port": "--edge-port or "}
-
-_TELEMETRY_STEP = 10
-"""Distance between the telemetry ports of two edges: there is room for the other tiers between them."""
 
 
 class Screen(Progress, Protocol):
@@ -47,45 +42,55 @@ class Screen(Progress, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
-    """What ``presence up`` was asked for beyond the settings."""
-
-    edges: int = 1
-    """How many edge processes share the port."""
-    with_history: bool = True
-
-
 class Up:
     """A running system."""
 
-    def __init__(self, stack: DevStack, supervisor: Supervisor, running: Running, secret: str) -> None:
+    def __init__(self, stack: DevStack, supervisor: Supervisor, running: Running, secret: str, screen: Screen) -> None:
         self.running = running
         self.secret = secret
         self._stack = stack
         self._supervisor = supervisor
+        self._screen = screen
+        self._policy = RestartPolicy()
 
     def pids(self) -> dict[str, int]:
         """The tiers' processes."""
         return self._supervisor.pids()
 
     async def watch(self) -> None:
-        """Return never: a server that died or a tier that keeps dying ends everything.
+        """Keep it running until cancelled: a server that died is started again, as tiers are by their supervisor.
 
         Raises:
-            ServerDied: an embedded server ended.
+            ServerDied: an embedded server keeps dying, or cannot be started again.
             TierFailed: a tier was given up.
         """
-        server = asyncio.create_task(self._stack.watch())
+        servers = asyncio.create_task(self._keep_servers())
         tier = asyncio.create_task(self._supervisor.failed())
         try:
-            await asyncio.wait({server, tier}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({servers, tier}, return_when=asyncio.FIRST_COMPLETED)
             if tier.done():
                 raise tier.result()
-            raise ServerDied(str(server.result()))
+            await servers
         finally:
-            server.cancel()
+            servers.cancel()
             tier.cancel()
+
+    async def _keep_servers(self) -> None:
+        died_at: dict[str, list[float]] = {}
+        while True:
+            died = await self._stack.watch()
+            deaths = died_at.setdefault(died.name, [])
+            deaths.append(asyncio.get_running_loop().time())
+            delay_s = self._policy.delay_s(deaths)
+            if delay_s is None:
+                raise ServerDied(str(died))
+            self._screen.trouble(died.name, f"died (process {died.pid}), starting again in {delay_s:g} s")
+            await asyncio.sleep(delay_s)
+            try:
+                await next(server for server in self._stack.servers if server.name == died.name).start()
+            except SetupError as exc:
+                raise ServerDied(f"{died}\n{exc}") from exc
+            self._screen.step(died.name, "ready")
 
 
 @asynccontextmanager
@@ -113,7 +118,7 @@ async def up(loaded: Loaded, options: UpOptions, screen: Screen) -> AsyncIterato
             )
             running = describe(settings, stack.addresses, telemetry)
             write_running(data.root, running)
-            yield Up(stack, supervisor, running, secret)
+            yield Up(stack, supervisor, running, secret, screen)
         finally:
             screen.step("presence", "stopping")
             remove_running(data.root)
@@ -144,7 +149,7 @@ async def _start_tiers(
         screen.step("topics", "ready")
         shed.start("streams", "streams", {})
         for number in range(1, options.edges + 1):
-            name = _edge_name(number)
+            name = edge_name(number)
             shed.start(name, "edge", edge_environment(settings, name, telemetry[name]))
 
     async def history() -> None:
@@ -203,44 +208,6 @@ async def _stop_tiers(supervisor: Supervisor) -> None:
         raise
 
 
-def check_ports(settings: Settings, options: UpOptions) -> None:
-    """Raise `SetupError` when a port that will be needed is in use."""
-    wanted = {"edge.port": settings.edge.port, "streams.telemetry_port": settings.streams.telemetry_port}
-    if options.with_history:
-        wanted["history.telemetry_port"] = settings.history.telemetry_port
-    edges = [settings.edge.telemetry_port + number * _TELEMETRY_STEP for number in range(options.edges)]
-    for name, port in [*wanted.items(), *(("edge.telemetry_port", port) for port in edges)]:
-        if not is_free(port):
-            raise SetupError(
-                f"port {port} ({name}) is in use by another program",
-                f"Stop that program, or choose another port by {_OPTION.get(name, '')}{env_name(name)}.",
-            )
-
-
-def telemetry_urls(settings: Settings, options: UpOptions) -> dict[str, str]:
-    """Where each process will report: name -> base URL."""
-    urls = {"streams": _url(settings.streams.telemetry_port)}
-    if options.with_history:
-        urls["history"] = _url(settings.history.telemetry_port)
-    for number in range(1, options.edges + 1):
-        urls[_edge_name(number)] = _url(settings.edge.telemetry_port + (number - 1) * _TELEMETRY_STEP)
-    return urls
-
-
-def _url(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
-def _edge_name(number: int) -> str:
-    return f"edge-{number}"
-
-
-def edge_environment(settings: Settings, name: str, telemetry_url: str) -> dict[str, str]:
-    """What one edge is told beyond what all are told."""
-    node = f"{settings.edge.node}-{name}" if settings.edge.node else name
-    return {env_name("edge.node"): node, env_name("edge.telemetry_port"): telemetry_url.rpartition(":")[2]}
-
-
 def _servers(addresses: Addresses, secret: str) -> dict[str, str]:
     return {
         env_name("kafka"): addresses.kafka,
@@ -248,18 +215,3 @@ def _servers(addresses: Addresses, secret: str) -> dict[str, str]:
         env_name("valkey"): addresses.valkey,
         env_name("token.secret"): secret,
     }
-
-
-def describe(settings: Settings, addresses: Addresses, telemetry: Mapping[str, str]) -> Running:
-    """What other commands are told of this system."""
-    host = "127.0.0.1" if settings.edge.host in {"0.0.0.0", "::"} else settings.edge.host  # noqa: S104 - compared only
-    return Running(
-        pid=os.getpid(),
-        kafka=addresses.kafka,
-        postgres=addresses.postgres,
-        valkey=addresses.valkey,
-        edge=f"ws://{host}:{settings.edge.port}{settings.edge.path}",
-        telemetry=dict(telemetry),
-        tenant=settings.tenant,
-        topic_prefix=settings.topics.prefix,
-    )

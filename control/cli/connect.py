@@ -15,7 +15,9 @@ from rich.markup import escape
 from control.cli.options import ConfigFile, DataDir, EdgeUrl, Tenant, Token, settings_from
 from control.cli.target import Target, find_target
 from control.cli.token import seconds
-from control.client.client import Identity, LinkChanged, LinkState, News, PresenceClient, online
+from control.client.client import PresenceClient
+from control.client.news import Identity, LinkChanged, LinkState, News
+from control.client.online import online
 from control.client.store import Seen
 from control.told import run_until_told
 from presence.domain.errors import InvalidField, PresenceError

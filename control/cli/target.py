@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from control.cli.token import mint, secret_of
-from control.client.client import TokenSource
+from control.client.news import TokenSource
 from control.errors import NoEdge
 from control.runfile import find_running
 from control.settings.model import Settings

@@ -53,7 +53,8 @@ def command(
 
 
 async def _run(loaded: Loaded, edges: int, history: bool) -> None:
-    from control.up import UpOptions, up  # noqa: PLC0415 - servers' clients take a second that no other command needs
+    from control.layout import UpOptions  # noqa: PLC0415 - as below
+    from control.up import up  # noqa: PLC0415 - servers' clients take a second that no other command needs
 
     options = UpOptions(edges, history)
     with Screen() as screen:

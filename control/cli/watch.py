@@ -13,7 +13,9 @@ from rich.live import Live
 from control.cli.options import ConfigFile, DataDir, EdgeUrl, Tenant, Token, settings_from
 from control.cli.render import picture
 from control.cli.target import Target, find_target
-from control.client.client import Identity, LinkChanged, LinkState, News, PresenceClient, online
+from control.client.client import PresenceClient
+from control.client.news import Identity, LinkChanged, LinkState, News
+from control.client.online import online
 from control.client.store import Seen
 from control.demo.names import ROOMS, USERS
 from control.told import run_until_told

@@ -2,18 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from enum import StrEnum
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
-
-from msgspec import Struct
 
 from control.client.backoff import ABNORMAL, STATE_GAP, Backoff, may_return
 from control.client.connection import Answer, Connection, open_connection
 from control.client.errors import ClosedForGood, EdgeUnavailable, Refused
-from control.client.store import LocalStore, Seen
+from control.client.news import Identity, LinkChanged, LinkState, Listener, News, TokenSource
+from control.client.store import LocalStore
 from presence.domain.status import Activity, Status
 from presence.wire.frames import (
     ClientFrame,
@@ -35,38 +31,6 @@ from presence.wire.frames import (
 
 STABLE_S = 5.0
 """A connection that lived so long was a good one: the next wait starts small again."""
-
-
-class LinkState(StrEnum):
-    """How the client stands with its edge."""
-
-    CONNECTED = "connected"
-    LOST = "lost"
-
-
-class LinkChanged(Struct, frozen=True):
-    """The connection came or went; ``delay_ms`` is the wait before the next try."""
-
-    state: LinkState
-    close_code: int | None = None
-    reason: str = ""
-    delay_ms: int = 0
-    session: str | None = None
-    resumed: bool = False
-
-
-News = LinkChanged | Snapshot | Seen | Feed
-Listener = Callable[[News], None]
-TokenSource = Callable[[], str]
-
-
-class Identity(Struct, frozen=True):
-    """What a client says of itself in its hello."""
-
-    device: str | None = None
-    rooms: tuple[str, ...] = ()
-    meta: dict[str, Any] = {}
-    activity: Activity = Activity.ACTIVE
 
 
 class PresenceClient:
@@ -308,51 +272,3 @@ class PresenceClient:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-def _ignore(_: News) -> None:
-    """Listen to nothing."""
-
-
-@asynccontextmanager
-async def online(
-    url: str,
-    token: TokenSource | str,
-    identity: Identity = Identity(),  # noqa: B008 - frozen
-    listener: Listener = _ignore,
-    backoff: Backoff = Backoff(),  # noqa: B008 - frozen
-    rng: random.Random | None = None,
-    connect_s: float = 10.0,
-) -> AsyncIterator[PresenceClient]:
-    """Be online: yield a connected client and keep it connected until the block is left.
-
-    Leaving does not say goodbye: the session then lives through its grace. Call `PresenceClient.goodbye` to end it.
-
-    Raises:
-        EdgeUnavailable: no connection within ``connect_s``.
-        ClosedForGood: the edge wants nothing to do with this client.
-        Refused: the hello was refused.
-    """
-    source = token if callable(token) else lambda: token
-    # Jitter only: nothing here needs unguessable numbers.
-    client = PresenceClient(url, source, identity, listener, backoff, rng or random.Random())  # noqa: S311
-    task = asyncio.create_task(client.run())
-    task.add_done_callback(partial(_report_end, client.ended))
-    try:
-        await client.wait_connected(connect_s)
-        yield client
-    finally:
-        task.cancel()
-        # Its error, if any, was reported through `ended`.
-        await asyncio.wait({task})
-
-
-def _report_end(ended: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-    if ended.done():
-        return
-    error = None if task.cancelled() else task.exception()
-    if error is None:
-        ended.set_result(None)
-    else:
-        ended.set_exception(error)
-        ended.exception()  # seen: whoever does not wait for the end need not know

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from control.client.backoff import Backoff
-from control.client.client import Identity, LinkChanged, LinkState, News, PresenceClient, TokenSource, online
+from control.client.client import PresenceClient
+from control.client.news import Identity, LinkChanged, LinkState, News, TokenSource
+from control.client.online import online
 from control.demo.plan import Action, Connect, Crash, Declare, Do, Drop, Enter, Exit, SayGoodbye, Step
 from presence.domain.errors import PresenceError
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import time
@@ -139,6 +140,18 @@ def test_a_tier_that_is_killed_comes_back(system: UpProcess) -> None:
         read_until(watcher, {"t": "snapshot"})
     assert "edge-1" in system.output
     assert "starting again" in system.output
+
+
+def test_a_server_that_is_killed_comes_back(system: UpProcess) -> None:
+    pid = json.loads((system.data_dir / "processes.json").read_text())["postgres"]["pid"]
+
+    os.kill(pid, signal.SIGKILL)
+
+    deadline = time.monotonic() + 30
+    while "postgres: ready" not in system.output.rpartition("starting again")[2]:
+        assert time.monotonic() < deadline, system.output
+        time.sleep(0.1)
+    assert asyncio.run(_users_in_history(system.running.postgres))
 
 
 def test_ctrl_c_stops_everything_in_order_and_leaves_no_process(folder: Path, system: UpProcess) -> None:

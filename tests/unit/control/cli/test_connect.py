@@ -7,7 +7,8 @@ from rich.console import Console
 
 from control.cli.connect import do, text_of
 from control.client.backoff import Backoff
-from control.client.client import LinkChanged, LinkState, online
+from control.client.news import LinkChanged, LinkState
+from control.client.online import online
 from control.client.store import Seen
 from presence.domain.errors import InvalidField
 from presence.domain.status import Activity, Status

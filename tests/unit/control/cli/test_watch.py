@@ -10,8 +10,8 @@ from rich.console import Console
 
 from control.cli.target import Target
 from control.cli.watch import describe_link, line_of, lines, table
-from control.client.client import LinkChanged, LinkState
 from control.client.errors import ClosedForGood
+from control.client.news import LinkChanged, LinkState
 from control.client.store import Seen
 from control.settings.model import Settings
 from presence.domain.status import Status

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from control.client.backoff import Backoff
-from control.client.client import Identity, LinkChanged, LinkState, News, online
 from control.client.errors import ClosedForGood, EdgeUnavailable, Refused
+from control.client.news import Identity, LinkChanged, LinkState, News
+from control.client.online import online
 from presence.domain.status import Activity, Status
 from presence.domain.views import OFFLINE, Presence
 from presence.wire.frames import (

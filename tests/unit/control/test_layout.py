@@ -1,13 +1,13 @@
-"""Tests of what `control.up` decides; that it really runs is tested in ``tests/integration/cli``."""
+"""Tests of `control.layout`."""
 
 import socket
 
 import pytest
 
-from control import up
+from control import layout
 from control.devstack.config import Addresses
+from control.layout import UpOptions
 from control.settings.model import Settings
-from control.up import UpOptions
 from presence.domain.errors import SetupError
 from tests.support.up_process import free_ports
 
@@ -24,7 +24,7 @@ def on_free_ports() -> Settings:
 
 
 def test_free_ports_are_no_trouble() -> None:
-    up.check_ports(on_free_ports(), UpOptions())
+    layout.check_ports(on_free_ports(), UpOptions())
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_port_in_use_is_named_with_how_to_choose_another(name: str, option: st
         socket.create_server(("127.0.0.1", getattr(getattr(settings, section), field))),
         pytest.raises(SetupError, match=name) as caught,
     ):
-        up.check_ports(settings, UpOptions())
+        layout.check_ports(settings, UpOptions())
 
     assert option in caught.value.remedy
 
@@ -45,11 +45,11 @@ def test_a_port_in_use_is_named_with_how_to_choose_another(name: str, option: st
 def test_a_port_of_a_tier_that_is_not_wanted_may_be_in_use() -> None:
     settings = on_free_ports()
     with socket.create_server(("127.0.0.1", settings.history.telemetry_port)):
-        up.check_ports(settings, UpOptions(with_history=False))
+        layout.check_ports(settings, UpOptions(with_history=False))
 
 
 def test_each_process_reports_on_a_port_of_its_own() -> None:
-    urls = up.telemetry_urls(Settings(), UpOptions(edges=3))
+    urls = layout.telemetry_urls(Settings(), UpOptions(edges=3))
 
     assert len(set(urls.values())) == len(urls) == 5
     assert urls["edge-1"] == "http://127.0.0.1:8401"
@@ -57,13 +57,13 @@ def test_each_process_reports_on_a_port_of_its_own() -> None:
 
 
 def test_what_others_learn_of_it_can_be_dialled() -> None:
-    running = up.describe(Settings(edge={"host": "0.0.0.0", "port": 99, "path": "/ws"}), SERVERS, {})
+    running = layout.describe(Settings(edge={"host": "0.0.0.0", "port": 99, "path": "/ws"}), SERVERS, {})
 
     assert running.edge == "ws://127.0.0.1:99/ws"
     assert (running.kafka, running.postgres, running.valkey) == (SERVERS.kafka, SERVERS.postgres, SERVERS.valkey)
 
 
 def test_an_edge_is_told_its_name_and_its_port() -> None:
-    told = up.edge_environment(Settings(edge={"node": "paris"}), "edge-2", "http://127.0.0.1:8411")
+    told = layout.edge_environment(Settings(edge={"node": "paris"}), "edge-2", "http://127.0.0.1:8411")
 
     assert told == {"PRESENCE_EDGE_NODE": "paris-edge-2", "PRESENCE_EDGE_TELEMETRY_PORT": "8411"}
