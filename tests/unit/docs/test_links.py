@@ -1,14 +1,21 @@
 """Links between our pages lead somewhere, and every page can be reached and says for whom it is."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.pages import ROOT, all_pages, anchors, links, relative
+from tests.support.pages import ROOT, all_pages, anchors, blocks, inline_code, links, relative
 
 # The forms of these are given: a changelog begins with its convention, a README with the two commands.
 _FORM_IS_GIVEN = {"README.md", "CHANGELOG.md"}
+
+_PATH = re.compile(
+    r"(?<![\w./-])(?:presence|streams|projections|ws_edge|control|migrations|compose|docs|tests|requirements)/[\w./-]+"
+)
+# Names of what the reader is to make.
+_PLACEHOLDER = re.compile(r"/x(/|\.py|$)|/\.env$")
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,6 +46,17 @@ def test_every_page_of_the_docs_is_in_the_navigation() -> None:
     listed = sorted(_pages_in(config["nav"]))
 
     assert listed == sorted(p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=relative)
+def test_every_path_of_ours_that_is_named_exists(page: Path) -> None:
+    """CONTRIBUTING told to run a test by a path that had moved."""
+    code = [*inline_code(page), *(block.text for block in blocks(page) if block.language != "python")]
+    named = {path.rstrip(".") for text in code for path in _PATH.findall(text)}
+
+    missing = {path for path in named if not _PLACEHOLDER.search(path) and not (ROOT / path).exists()}
+
+    assert not missing
 
 
 def _leads_somewhere(page: Path, target: str) -> bool:
