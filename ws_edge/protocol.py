@@ -95,6 +95,15 @@ class Connection:
         """Take in a binary message: this protocol is text."""
         return self.close(Code.UNSUPPORTED, now)
 
+    def pinged(self, now: Instant, *, is_backed_up: bool) -> list[Effect]:
+        """Take in a WebSocket ping, whose answer is written already. It counts as a message."""
+        if self._conduct.admit(now.mono):
+            return []
+        # Answers that are not read pile up faster than any wait could tell.
+        if is_backed_up:
+            return self.close(Code.SLOW_CONSUMER, now)
+        return self.close(Code.RATE_LIMITED, now) if self._conduct.is_over_rate_for_long(now.mono) else []
+
     def verified(self, claims: Claims, frame_id: str | None, now: Instant) -> list[Effect]:
         """The token of a hello is good."""
         if self.phase in (Phase.GONE, Phase.DRAINING):
@@ -138,18 +147,16 @@ class Connection:
         if self._expires is not None and now.mono >= self._expires:
             return self.close(Code.TOKEN_EXPIRED, now)
         effects: list[Effect] = []
-        match self._live.check(now.mono):
-            case Due.DEAD:
-                return self.close(Code.PONG_TIMEOUT, now)
-            case Due.PING:
-                effects.append(SendPing())
-            case Due.NOTHING:
-                pass
+        due = self._live.check(now.mono)
+        if due is Due.DEAD:
+            return self.close(Code.PONG_TIMEOUT, now)
+        if due is Due.PING:
+            effects.append(SendPing())
         if self.phase is Phase.OPEN and self._writer is not None:
             if self._restate_at is not None and now.mono >= self._restate_at:
                 self._restate_at = None
                 effects += self._writer.restate(now) if self._writer.is_uncertain else []
-            if self._live.is_idle(now.mono) and self._writer.own.activity is Activity.ACTIVE:
+            if self._live.is_idle(now.mono) and self._may_doze(self._writer):
                 self._dozed = True
                 effects += self._submit(SetActivity(Activity.IDLE), Then.NOTHING, None, now)
         return effects
@@ -158,9 +165,14 @@ class Connection:
         """When `tick` may have something to do, ms of the steady clock."""
         times = [self._live.next_check()]
         times += [t for t in (self._hello_by, self._expires, self._restate_at) if t is not None]
-        if self._writer is not None and self._writer.own.activity is Activity.ACTIVE and self.phase is Phase.OPEN:
+        if self.phase is Phase.OPEN and self._writer is not None and self._may_doze(self._writer):
             times.append(self._live.next_idle())
         return min(times)
+
+    @staticmethod
+    def _may_doze(writer: SessionWriter) -> bool:
+        # Not while the session is to be said anew: a log that is away would be asked again at each look.
+        return writer.own.activity is Activity.ACTIVE and not writer.is_uncertain
 
     def close(self, code: Code, now: Instant, retry_after_ms: int | None = None) -> list[Effect]:
         """End the connection; its session keeps its grace."""
@@ -177,10 +189,11 @@ class Connection:
 
     def drain(self, now: Instant) -> Depart | None:
         """Stop taking commands; the last word to append before `dismiss`, None when there is no session."""
-        had = self.phase in (Phase.OPENING, Phase.OPEN)
-        if self.phase is not Phase.GONE:
-            self.phase = Phase.DRAINING
-        if not had or self._writer is None:
+        if self.phase in (Phase.DRAINING, Phase.GONE):
+            return None
+        self.phase = Phase.DRAINING
+        # An opening that failed may be in the log: it needs a last word as well, or it would outlive the node.
+        if self._writer is None:
             return None
         return self._writer.last_word(LostReason.DRAIN, Millis(self._home.config.drain_grace_ms), now)
 
@@ -203,7 +216,7 @@ class Connection:
 
     def _first(self, frame: f.ClientFrame, now: Instant) -> list[Effect]:
         if not isinstance(frame, f.Hello):
-            return self.close(Code.INVALID_TOKEN, now)
+            return self._not_open(frame, now)
         try:
             requests.check_hello(frame)
         except PresenceError as exc:
@@ -211,6 +224,14 @@ class Connection:
         self._hello = frame
         self.phase = Phase.VERIFYING
         return [Verify(frame.token, frame.id)]
+
+    def _not_open(self, frame: f.ClientFrame, now: Instant) -> list[Effect]:
+        """Answer who does not know yet that its opening failed; strangers are sent away."""
+        if self._claims is None:
+            return self.close(Code.INVALID_TOKEN, now)
+        if isinstance(frame, f.Ping):
+            return [Send(f.Pong(now.wall, frame.id))]
+        return [Send(requests.error("log_unavailable", frame.id))]
 
     def _hold(self, frame: f.ClientFrame, now: Instant) -> list[Effect]:
         if len(self._held) >= self._home.config.limits.held_frames:

@@ -40,7 +40,8 @@ _SESSION = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _MAX_INTEGER = 2**53
 # A meta of 1 KiB could nest 500 deep, which some JSON readers behind us refuse.
 _MAX_DEPTH = 16
-_UNKNOWN_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(.{1,64})`")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field ")
+_MISSING_FIELD = re.compile(r"Object missing required field `([^`]+)`")
 _BAD_TYPE = re.compile(r"Invalid value .* at `\$\.t`|Expected `str` - at `\$\.t`", re.DOTALL)
 
 
@@ -156,12 +157,12 @@ def _invalid(text: str, problem: str) -> Error:
         return error("unknown_type", frame_id)
     if problem.startswith("Expected `object`") and not path:
         return error("bad_message", frame_id)
-    if named := _UNKNOWN_FIELD.match(problem):
-        # Only names of ours are repeated; an unknown one is the client's own text.
-        is_ours = problem.startswith("Object missing")
-        path = ".".join(part for part in (path, named[1] if is_ours else "") if part)
-        problem = "required field missing" if is_ours else "unknown field"
-        return error("invalid_field", frame_id, field=path or None, problem=problem)
+    if _UNKNOWN_FIELD.match(problem):
+        # Its name is the client's own text, and may look like a path.
+        return error("invalid_field", frame_id, problem="unknown field")
+    if missing := _MISSING_FIELD.match(problem):
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        return error("invalid_field", frame_id, field=path, problem="required field missing")
     return error("invalid_field", frame_id, field=path or None, problem="of a wrong type or out of range")
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from control.client.store import LocalStore
-from presence.domain.ids import RoomId, TenantId, UserId, UserKey, split_key, user_key
+from presence.domain.events import Event, Stamp
+from presence.domain.fold import evolve
+from presence.domain.ids import Millis, RoomId, TenantId, UserId, UserKey, split_key, user_key
 from presence.domain.state import UserPresence
 from presence.domain.views import Audience, Presence, view_in_room, view_user
 from presence.ports import ChangelogBatch
@@ -45,6 +47,22 @@ class Feed:
         self._next[partition] = offset + 1
         self.rows[partition].append((offset, key.encode(), None if row is None else encode_row(row)))
         return offset
+
+
+class Book:
+    """Rows of users, written on by events at ever higher offsets, a second apart."""
+
+    def __init__(self) -> None:
+        self._rows: dict[UserKey, UserPresence] = {}
+        self._offset = -1
+
+    def write(self, key: UserKey, event: Event) -> UserPresence:
+        """Fold an event; returns the row, which must be one."""
+        self._offset += 1
+        row = evolve(self._rows.get(key), event, Stamp(self._offset, Millis(1_700_000_000_000 + 1_000 * self._offset)))
+        assert row is not None
+        self._rows[key] = row
+        return row
 
 
 class QuietEdge:
