@@ -142,6 +142,9 @@ class Edge:
     def forget_feed(self) -> None:
         """The feed is another one: what we know of it is void, and so is what clients hold."""
         self.close_all(Code.STATE_GAP)
+        # Now, not when their sockets are gone: the hub that knows what they watch goes before that.
+        for socket in self.sockets:
+            self.relay.drop(socket.subscriber)
         self.relay.forget()
 
     # --- the node's life --------------------------------------------------------------------------------------

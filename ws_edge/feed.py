@@ -47,18 +47,24 @@ class FeedFollower:
 
     async def probe(self) -> None:
         """Ask where the feed ends, tell whether we are behind. Never returns."""
-        config = self._edge.config
+        interval_s = self._edge.config.probe_ms / 1000
+        answered = True
         while True:
-            await asyncio.sleep(config.probe_ms / 1000 if self.is_loaded.is_set() else _LOADING_PROBE_S)
             if not self.is_loaded.is_set():
+                await asyncio.sleep(_LOADING_PROBE_S)
                 self._check_loaded()
                 continue
+            # Sooner after a failure, which took its time already, and judged before the next: 3 s are promised.
+            await asyncio.sleep(interval_s if answered else interval_s / 4)
+            if not answered:
+                self._judge()
             try:
-                async with asyncio.timeout(config.probe_ms / 1000):
+                async with asyncio.timeout(interval_s):
                     high_water = await self._changelog.high_water()
             except (LogUnavailable, TimeoutError):
-                pass
+                answered = False
             else:
+                answered = True
                 self._freshness.probed(high_water, self._changelog.positions(), self._edge.now().mono)
             self._judge()
 
@@ -99,7 +105,6 @@ class FeedFollower:
             case Condition.AWAY:
                 self._health.fail(CHECK, "Kafka does not answer")
             case Condition.BEHIND:
-                behind = self._freshness.behind_for(now)
-                self._health.fail(CHECK, f"the view is {behind} ms behind")
-                if behind > self._edge.config.feed_dead_ms:
+                self._health.fail(CHECK, f"the view is {self._freshness.behind_for(now)} ms behind")
+                if self._freshness.stuck_for(now) > self._edge.config.feed_dead_ms:
                     self._edge.close_all(Code.TRY_LATER)

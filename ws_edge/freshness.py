@@ -20,6 +20,7 @@ class Freshness:
     def __init__(self, stale_after_ms: int, now: int) -> None:
         self._stale_after = stale_after_ms
         self._answered_at = now
+        self._back_at = now
         self._current_at = now
         self._target: dict[int, int] = {}
         self._target_at = now
@@ -27,6 +28,8 @@ class Freshness:
 
     def probed(self, high_water: Mapping[int, int], positions: Mapping[int, int], now: int) -> None:
         """Kafka answered: this is where the feed ends, and this is where we are."""
+        if now - self._answered_at > self._stale_after:
+            self._back_at = now
         self._answered_at = now
         self._read = dict(positions)
         if self._has_reached(self._target):
@@ -44,6 +47,10 @@ class Freshness:
     def behind_for(self, now: int) -> int:
         """How long ago, ms, everything then in the feed was read."""
         return now - self._current_at
+
+    def stuck_for(self, now: int) -> int:
+        """The same, but for the time in which Kafka did not answer: that was not our consumer's fault."""
+        return now - max(self._current_at, self._back_at)
 
     def condition(self, now: int) -> Condition:
         """The verdict."""

@@ -91,6 +91,7 @@ class Relay:
         """A connection is gone."""
         if subscriber.dirty is not None:
             self._metrics.slow.dec()
+            subscriber.dirty = None
         if self.hub is not None:
             self.hub.drop(subscriber)
 

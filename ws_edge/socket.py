@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
-from websockets.frames import BINARY, CLOSE, CONT, PONG, TEXT, Frame, Opcode
+from websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import CLOSED, CONNECTING, OPEN
 from websockets.server import ServerProtocol
@@ -47,7 +47,7 @@ class Socket(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._opcode: Opcode | None = None
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None
         self.subscriber = Subscriber(self)
         self.connection = Connection(edge.home, self.subscriber, edge.now())
         self.opened_offset: int | None = None
@@ -186,6 +186,9 @@ class Socket(asyncio.Protocol):
             # 1005: a close frame without a code.
             said_goodbye = received is not None and received.code in (1000, 1005)
             self._edge.perform(self, self.connection.lost(self._edge.now(), said_goodbye=said_goodbye))
+        elif opcode is PING:
+            edge = self._edge
+            edge.perform(self, self.connection.pinged(edge.now(), is_backed_up=self.buffered > edge.config.send_cut))
         elif opcode is PONG:
             self._edge.metrics.pongs.inc()
 
@@ -199,11 +202,12 @@ class Socket(asyncio.Protocol):
         if self._opcode is BINARY:
             return
         if not frame.fin or self._parts is not None:
-            self._parts = self._parts or []
-            self._parts.append(bytes(frame.data))
+            # One buffer, not a list: fragments may be empty, and then nothing bounds how many there are.
+            self._parts = bytearray() if self._parts is None else self._parts
+            self._parts += frame.data
             if not frame.fin:
                 return
-            data = b"".join(self._parts)
+            data = bytes(self._parts)
             self._parts = None
         else:
             data = bytes(frame.data)
