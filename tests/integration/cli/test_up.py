@@ -23,7 +23,8 @@ from tests.support.up_process import (
     up,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+# Part of `make test`: unlike the fault tests (marker e2e) these break nothing.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
