@@ -1,8 +1,9 @@
 """An edge: its sockets, what is due for them, and the lives of its node."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Origin
@@ -19,6 +20,12 @@ from ws_edge.effects import Instant
 from ws_edge.metrics import EdgeMetrics
 from ws_edge.relay import Relay
 from ws_edge.socket import Socket
+
+_log = structlog.get_logger()
+
+
+def _nobody() -> None:
+    """Nobody needs to be told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,21 @@ class Edge:
         self.departures = self._deeds.departures
         self.perform = self._deeds.perform
         self.is_draining = False
+        self.on_frozen: Callable[[], None] = _nobody
+        """Told when this process did not run for longer than its lease."""
+        self._awake_at = self.now().mono
         self.home: Home = self._home(NodeEpoch(0))
 
     def now(self) -> Instant:
         """The time."""
         return instant(self._ports.clock)
+
+    def awake(self, now: Instant) -> None:
+        """Notice a freeze before anything that arrived meanwhile is taken: it would be acknowledged and not count."""
+        asleep, self._awake_at = now.mono - self._awake_at, now.mono
+        if asleep > self.config.lease_ms:
+            _log.warning("was frozen", ms=asleep)
+            self.on_frozen()
 
     # --- sockets ----------------------------------------------------------------------------------------------
 
@@ -103,6 +120,7 @@ class Edge:
     def sweep(self) -> None:
         """Do what is due; several times a second."""
         now = self.now()
+        self.awake(now)
         for socket in self._deadlines.due(now.mono):
             if socket.closing_by is not None:
                 if now.mono >= socket.closing_by:

@@ -89,7 +89,7 @@ class Lease:
             try:
                 async for _, record in self._nodes.follow():
                     if isinstance(record, LeaseLost) and record.node == self._node and record.node_epoch >= self.epoch:
-                        self._lose(record)
+                        self._begin_anew(record.node_epoch)
             except LogUnavailable as exc:
                 _log.warning("nodes cannot be followed", reason=str(exc))
                 await asyncio.sleep(_RETRY_S)
@@ -98,10 +98,14 @@ class Lease:
         """Give the lease back after all sessions were let go of. Raises `LogUnavailable`."""
         await self._log.append_node_record(NodeStopped(self._node, self.epoch))
 
-    def _lose(self, record: LeaseLost) -> None:
+    def fence(self) -> None:
+        """Give the present epoch up without waiting to be told: we were frozen for longer than a lease."""
+        self._begin_anew(self.epoch)
+
+    def _begin_anew(self, lost: NodeEpoch) -> None:
         _log.warning("lease lost", node=self._node, node_epoch=self.epoch)
         self._health.fail(CHECK, "the lease was lost; taking a new one")
-        self.epoch = NodeEpoch(max(self._clock.now(), record.node_epoch + 1))
+        self.epoch = NodeEpoch(max(self._clock.now(), lost + 1))
         self._on_new_epoch(self.epoch)
         self._renew.set()
 

@@ -81,6 +81,7 @@ async def _serve(
         group.create_task(epochs.run(), name="heartbeat")
         group.create_task(epochs.watch(), name="nodes")
         group.create_task(edge.departures.run(), name="departures")
+        edge.on_frozen = epochs.fence
         group.create_task(_every(SLOT_MS / 1000, edge.sweep), name="sweep")
         group.create_task(_every(config.room_pace_ms / 1000, edge.relay.pace), name="pace")
         server = await _listen(config, edge)

@@ -74,6 +74,7 @@ class Socket(asyncio.Protocol):
         if ws.state is CLOSED:
             return
         now = self._edge.now()
+        self._edge.awake(now)
         self.connection.heard(now)
         ws.receive_data(data)
         for event in ws.events_received():

@@ -1,6 +1,7 @@
 """Lives of a node: start, drain, fencing, and waking up after a freeze, with clients on it."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -158,6 +159,23 @@ async def test_a_node_that_wakes_up_after_the_grace_sends_its_clients_back_and_n
         await until(lambda: edge.health.is_ready)
         async with edge.client("alice") as again:
             assert isinstance(await again.ask({"t": "ping", "id": "p"}), Pong)
+
+
+async def test_a_node_that_was_frozen_for_a_lease_fences_itself_before_it_answers_anybody() -> None:
+    """Until it read that its lease was lost, it acknowledged commands that no fold would take."""
+    async with running_edge(lease_ms=800, heartbeat_ms=200) as edge, edge.client("alice") as alice:
+        [before] = epochs(edge, "alice")
+        alice.send({"t": "join", "id": "1", "room": "r"})
+        time.sleep(1)  # noqa: ASYNC251 - this is the freeze
+
+        heard = [await alice.receive()]
+        while heard[-1] is not None:
+            heard.append(await alice.receive())
+        assert not any(isinstance(frame, Ack) for frame in heard)
+        assert alice.close_code == Code.RESTART
+        await until(lambda: edge.health.is_ready)
+        async with edge.client("alice"):
+            assert epochs(edge, "alice")[-1] > before
 
 
 async def test_an_opening_by_a_fenced_life_does_not_count() -> None:
