@@ -50,7 +50,10 @@ class Departures:
             self._changed.clear()
             while self._owed:
                 batch, self._owed = self._owed[:_AT_ONCE], self._owed[_AT_ONCE:]
+                # Neither owed nor forgotten meanwhile: `settled` must wait for them.
+                self._flying += len(batch)
                 results = await asyncio.gather(*(self._append(depart) for depart in batch))
+                self._flying -= len(batch)
                 self._owed += [depart for depart, durable in zip(batch, results, strict=True) if not durable]
                 self._metrics.owed.set(len(self._owed))
                 if not any(results):

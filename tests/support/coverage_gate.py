@@ -27,6 +27,18 @@ class Layer:
 LAYERS = (
     Layer("domain", ("presence/domain/*",), ("tests/unit/domain",)),
     Layer("wire", ("presence/wire/*",), ("tests/unit/wire",)),
+    Layer(
+        "edge",
+        tuple(
+            f"ws_edge/{module}.py"
+            for module in (
+                *("admission", "codes", "config", "deadlines", "effects", "framing", "freshness", "hub", "interest"),
+                *("limits", "liveness", "ownership", "pacing", "pictures", "protocol", "recovery", "requests"),
+                *("session", "topics", "view"),
+            )
+        ),
+        ("tests/unit/ws_edge",),
+    ),
 )
 
 
