@@ -11,10 +11,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.devstack, pytest.ma
 
 
 async def start_all(system: System, edges: int = 2) -> list[str]:
-    """A worker, the history and some edges; return the edges' addresses."""
+    """A worker, the history and some edges, in this order in ``system.tiers``; return the edges' addresses."""
+    tiers = [system.worker(), system.history()]
     made = [system.edge() for _ in range(edges)]
-    tiers = [system.worker(), system.history(), *(tier for tier, _ in made)]
-    await asyncio.gather(*(tier.start() for tier in tiers))
+    await asyncio.gather(*(tier.start() for tier in [*tiers, *(tier for tier, _ in made)]))
     return [address for _, address in made]
 
 
