@@ -1,7 +1,5 @@
 """Effects: what a run of events does to the history tables, gathered so that each row is written once."""
 
-from collections.abc import Mapping
-
 from presence.domain.events import Event
 from presence.domain.ids import CONTROL_MARK, NodeId, SessionId, TenantId, UserId, UserKey, split_key
 from presence.domain.state import NodeFence, UserPresence
@@ -61,8 +59,8 @@ class Effects:
         """Write how far a node is fenced."""
         self._fences[partition, fence.node] = fence
 
-    def rows(self, states: list[StateRow], checkpoints: Mapping[int, int]) -> HistoryRows:
-        """Everything, with the states and checkpoints that complete it."""
+    def rows(self, states: list[StateRow]) -> HistoryRows:
+        """Everything, with the states that complete it."""
         return HistoryRows(
             events=self._events,
             sessions=list(self._sessions.values()),
@@ -71,7 +69,6 @@ class Effects:
             last_seen=list(self._last_seen.values()),
             states=states,
             fences=[(partition, fence) for (partition, _), fence in self._fences.items()],
-            checkpoints=checkpoints,
         )
 
 

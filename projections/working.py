@@ -17,7 +17,7 @@ _NEVER = Millis(0)
 
 
 class WorkingSet:
-    """States and fences of one batch. A copy is folded; what the store refuses is dropped with its copy."""
+    """States and fences of one batch. Each step is a new one; what the store refuses is dropped with its step."""
 
     def __init__(self, known: dict[UserKey, Known], fences: dict[int, dict[NodeId, NodeFence]]) -> None:
         self.known = known
@@ -25,14 +25,17 @@ class WorkingSet:
         self.touched: set[UserKey] = set()
         """Users whose state is no longer what the store had at the start of the batch."""
 
-    def copy(self) -> "WorkingSet":
-        """A copy that can be folded further without changing this one."""
-        other = WorkingSet(dict(self.known), {p: dict(fences) for p, fences in self.fences.items()})
-        other.touched = set(self.touched)
-        return other
+    def folded(self, batch: Sequence[Logged]) -> "tuple[WorkingSet, HistoryRows, list[DeadLetter]]":
+        """This working set after events that are in log order, the rows to write, and what is refused by its content.
 
-    def fold(self, batch: Sequence[Logged], checkpoints: dict[int, int]) -> tuple[HistoryRows, list[DeadLetter]]:
-        """Fold events that are in log order; return the rows to write and what is refused by its content."""
+        Leaves this one as it is.
+        """
+        after = WorkingSet(dict(self.known), {p: dict(fences) for p, fences in self.fences.items()})
+        after.touched = set(self.touched)
+        rows, letters = after._fold(batch)
+        return after, rows, letters
+
+    def _fold(self, batch: Sequence[Logged]) -> tuple[HistoryRows, list[DeadLetter]]:
         effects, letters = Effects(), []
         users = {key: known.presence for key, known in self.known.items() if known.presence is not None}
         for logged in batch:
@@ -45,7 +48,7 @@ class WorkingSet:
                 letters.append(letter)
         self.touched.update(offsets)
         states = [state_row(key, self.known[key], offset) for key, offset in offsets.items()]
-        return effects.rows(states, checkpoints), letters
+        return effects.rows(states), letters
 
     def _step(
         self, logged: Logged, fold: PartitionFold, effects: Effects, offsets: dict[UserKey, int]

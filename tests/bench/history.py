@@ -16,6 +16,7 @@ from statistics import quantiles
 from typing import Any
 
 import asyncpg
+import psutil
 from prometheus_client import CollectorRegistry
 
 from migrations.run import migrate
@@ -98,16 +99,18 @@ async def measure(server: str, args: argparse.Namespace) -> dict[str, Any]:
         await migrate(dsn)
         tables = PostgresHistoryTables(PostgresConfig(dsn))
         store = HistoryProjection(tables, HistoryConfig(args.cached_users), HistoryMetrics(CollectorRegistry()))
-        seconds, cpu = await _write(store, log, args.batch)
+        seconds, processor = await _write(store, log, args.batch, admin)
         await tables.close()
-        return _report(args, log, seconds, cpu) | {"tables": await _sizes(dsn)}
+        return _report(args, log, seconds, processor) | {"tables": await _sizes(dsn)}
     finally:
         await admin.execute("drop database if exists presence_bench with (force)")
         await admin.close()
 
 
-async def _write(store: HistoryProjection, log: list[LogRecord], batch: int) -> tuple[list[float], float]:
-    """Seconds per batch, and processor seconds of this process."""
+async def _write(
+    store: HistoryProjection, log: list[LogRecord], batch: int, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> tuple[list[float], dict[str, float]]:
+    """Seconds per batch, and processor seconds of the writer and of the server's processes that serve it."""
     seconds = []
     before = time.process_time()
     for start in range(0, len(log), batch):
@@ -115,7 +118,10 @@ async def _write(store: HistoryProjection, log: list[LogRecord], batch: int) -> 
         letters = await store.write(log[start : start + batch])
         seconds.append(time.perf_counter() - began)
         assert not letters, letters[:1]
-    return seconds, time.process_time() - before
+    writer = time.process_time() - before
+    pids = await admin.fetch("select pid from pg_stat_activity where application_name = 'presence-history'")
+    times = [psutil.Process(row["pid"]).cpu_times() for row in pids if psutil.pid_exists(row["pid"])]
+    return seconds, {"writer": writer, "postgres": sum(t.user + t.system for t in times)}
 
 
 async def _sizes(dsn: str) -> dict[str, Any]:
@@ -134,7 +140,9 @@ async def _sizes(dsn: str) -> dict[str, Any]:
         await connection.close()
 
 
-def _report(args: argparse.Namespace, log: list[LogRecord], seconds: list[float], cpu: float) -> dict[str, Any]:
+def _report(
+    args: argparse.Namespace, log: list[LogRecord], seconds: list[float], processor: dict[str, float]
+) -> dict[str, Any]:
     wall = sum(seconds)
     half = len(seconds) // 2
     cuts = quantiles([s * 1000 for s in seconds], n=100, method="inclusive")
@@ -147,7 +155,9 @@ def _report(args: argparse.Namespace, log: list[LogRecord], seconds: list[float]
         "events_per_s": round(len(log) / wall),
         "events_per_s_second_half": round(len(log[half * args.batch :]) / sum(seconds[half:])),
         "batch_ms": {f"p{p}": round(cuts[p - 1], 1) for p in (50, 90, 99)} | {"max": round(max(seconds) * 1e3, 1)},
-        "writer_processor_share": round(cpu / wall, 2),
+        # Unlike the rate, this hardly depends on what else the machine does.
+        "processor_us_per_event": {name: round(s / len(log) * 1e6, 1) for name, s in processor.items()},
+        "load_average": round(psutil.getloadavg()[0], 1),
         "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 

@@ -8,12 +8,12 @@ from projections.working import WorkingSet
 
 def folded(log: list[LogRecord]) -> HistoryRows:
     """The rows of a whole log folded at once."""
-    return fold_on(WorkingSet({}, {}), log)
+    return fold_on(WorkingSet({}, {}), log)[1]
 
 
-def fold_on(working: WorkingSet, log: list[LogRecord]) -> HistoryRows:
-    """The rows that more of a log adds."""
+def fold_on(working: WorkingSet, log: list[LogRecord]) -> tuple[WorkingSet, HistoryRows]:
+    """The working set after more of a log, and the rows that adds."""
     batch = [logged for record in log if isinstance(logged := read(record), Logged)]
-    rows, letters = working.fold(batch, {})
+    after, rows, letters = working.folded(batch)
     assert not letters
-    return rows
+    return after, rows

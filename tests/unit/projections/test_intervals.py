@@ -79,11 +79,12 @@ def test_rooms_and_meta_are_the_last_ones() -> None:
 
 
 def test_activity_alone_writes_no_session() -> None:
-    working = WorkingSet({}, {})
     log = script(opened("alice", "s1"), IDLE)
-    fold_on(working, log[:1])
+    working, _ = fold_on(WorkingSet({}, {}), log[:1])
 
-    assert fold_on(working, log[1:]).sessions == []
+    _, rows = fold_on(working, log[1:])
+
+    assert rows.sessions == []
 
 
 def test_a_name_used_again_after_the_end_is_another_row() -> None:
@@ -134,11 +135,10 @@ def test_a_status_that_lasted_no_time_is_no_row() -> None:
 
 
 def test_a_status_that_lasted_no_time_is_deleted_if_an_earlier_batch_wrote_it() -> None:
-    working = WorkingSet({}, {})
     log = script(opened("alice", "s1"), at(IDLE, 1), at(CLOSED, 1))
-    fold_on(working, log[:2])
+    working, _ = fold_on(WorkingSet({}, {}), log[:2])
 
-    rows = fold_on(working, log[2:])
+    _, rows = fold_on(working, log[2:])
 
     assert rows.void_statuses == [("acme", "alice", 1)]
     assert [row.status for row in rows.statuses] == [Status.OFFLINE]
@@ -147,10 +147,9 @@ def test_a_status_that_lasted_no_time_is_deleted_if_an_earlier_batch_wrote_it() 
 def test_a_forgotten_user_is_still_offline_and_time_does_not_run_backwards_for_them() -> None:
     forget = user("alice", RetentionOver(E, 1))
     log = script(opened("alice", "s1"), at(CLOSED, 50), forget, at(opened("alice", "s2"), 20))
-    working = WorkingSet({}, {})
 
-    rows = fold_on(working, log[:3])
-    more = fold_on(working, log[3:])
+    working, rows = fold_on(WorkingSet({}, {}), log[:3])
+    working, more = fold_on(working, log[3:])
 
     assert working.known[UserKey("acme/alice")].presence is not None
     assert [(row.status, row.began, row.ended) for row in rows.statuses] == [

@@ -8,8 +8,7 @@ from tests.unit.projections.folded import fold_on
 
 
 def test_what_is_stored_comes_back_as_it_was() -> None:
-    working = WorkingSet({}, {})
-    fold_on(working, RandomLog(3, partitions=1).grow(300))
+    working, _ = fold_on(WorkingSet({}, {}), RandomLog(3, partitions=1).grow(300))
 
     assert working.known
     for key, known in working.known.items():
@@ -23,9 +22,7 @@ def test_a_forgotten_user_has_no_nodes() -> None:
 
 
 def test_nodes_of_live_and_lost_sessions_are_named_once_each() -> None:
-    working = WorkingSet({}, {})
-
-    rows = fold_on(working, RandomLog(4, partitions=1).grow(300))
+    _, rows = fold_on(WorkingSet({}, {}), RandomLog(4, partitions=1).grow(300))
 
     for row in rows.states:
         presence = known_of(row).presence

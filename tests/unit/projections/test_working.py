@@ -15,18 +15,16 @@ def read_all(*steps: tuple[str, object]) -> list[Logged]:
     return [logged for record in script(*steps) if isinstance(logged := read(record), Logged)]  # type: ignore[arg-type]
 
 
-def test_folding_a_copy_leaves_the_original_as_it_was() -> None:
+def test_folding_leaves_the_working_set_as_it_was() -> None:
     working = WorkingSet({}, {0: {}})
 
-    working.copy().fold(read_all(opened("alice", "s1"), LOST), {})
+    working.folded(read_all(opened("alice", "s1"), LOST))
 
     assert (working.known, working.fences, working.touched) == ({}, {0: {}}, set())
 
 
 def test_a_fenced_opening_is_an_event_and_changes_nothing_else() -> None:
-    working = WorkingSet({}, {})
-
-    rows, _ = working.fold(read_all(LOST, opened("alice", "s1")), {})
+    _, rows, _ = WorkingSet({}, {}).folded(read_all(LOST, opened("alice", "s1")))
 
     assert [row.type for row in rows.events] == ["node_lost", "session_opened"]
     assert (rows.sessions, rows.states) == ([], [])
@@ -34,11 +32,9 @@ def test_a_fenced_opening_is_an_event_and_changes_nothing_else() -> None:
 
 
 def test_users_that_changed_are_touched() -> None:
-    working = WorkingSet({}, {})
+    after, _, _ = WorkingSet({}, {}).folded(read_all(opened("alice", "s1"), LOST))
 
-    working.fold(read_all(opened("alice", "s1"), LOST), {})
-
-    assert working.touched == {ALICE}
+    assert after.touched == {ALICE}
 
 
 def test_a_batch_says_whom_and_which_nodes_it_is_about() -> None:
