@@ -161,5 +161,8 @@ class Changelog(Protocol):
         ...
 
     def positions(self) -> Mapping[int, int]:
-        """Per partition, the next offset to be yielded (moves over holes and control records too)."""
+        """Per partition, the next offset to be yielded (moves over holes and control records too).
+
+        Of the following that began last: from its first step on, nothing is left of an earlier one.
+        """
         ...

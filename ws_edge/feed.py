@@ -70,8 +70,8 @@ class FeedFollower:
 
     async def _follow(self) -> None:
         self._epoch = await self._changelog.feed_epoch()
+        # Whether it is reached is looked at once the following has begun: positions may be those of another feed now.
         self._goal = await self._changelog.high_water()
-        self._check_loaded()
         async for batches in self._changelog.follow():
             self._edge.take(batches)
             if not self.is_loaded.is_set():

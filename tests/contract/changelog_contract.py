@@ -115,6 +115,21 @@ class ChangelogContract(ABC):
 
             assert reading.rows == [(0, 0, b"acme/a", b"1")]
 
+    async def test_whoever_follows_another_topic_of_the_same_name_has_no_positions_of_the_old_one(
+        self, changelog: Changelog
+    ) -> None:
+        await self.publish(0, b"acme/a", b"1")
+        reading = Reading(changelog)
+        await reading.until(lambda: len(reading.rows) == 1)
+        await self.create_anew()
+
+        following = asyncio.create_task(Reading(changelog).until(lambda: False))
+        await asyncio.sleep(0)
+
+        assert sum(changelog.positions().values()) == 0
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
     async def test_the_epoch_stays_until_the_topic_is_created_anew(self, changelog: Changelog) -> None:
         await self.publish(0, b"acme/a", b"1")
         first = await changelog.feed_epoch()

@@ -82,6 +82,7 @@ class KafkaChangelog:
 
     async def follow(self) -> AsyncIterator[Sequence[ChangelogBatch]]:
         """Yield what is there, then what comes; see the port."""
+        self._positions = {}
         epoch = await self.feed_epoch()
         async with tail(self._bootstrap, self._topic, self._timeout_s) as consumer:
             watch = asyncio.create_task(self._wait_for_another_epoch(epoch), name="changelog-epoch")
