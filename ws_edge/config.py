@@ -73,7 +73,7 @@ class EdgeConfig:
     """Occupants above which a room's diffs are sent as the net of ``room_pace_ms`` (Discord's large threshold)."""
     room_pace_ms: int = 1_000
     journal_entries: int = 8_192
-    """Changes kept per partition for `resume`: at 1,000 changes/s over 12 partitions 98 s; about 4 MB a partition."""
+    """Changes kept per partition for `resume`: at 1,000 changes/s over 12 partitions 98 s; about 6 MB a partition."""
     probe_ms: int = 1_000
     """How often the feed is checked for being behind."""
     stale_after_ms: int = 2_000

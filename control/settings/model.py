@@ -116,7 +116,7 @@ class EdgeSettings(Section):
     journal_entries: Annotated[int, Field(ge=1)] = setting(
         8_192,
         "Changes kept per partition for `resume`.",
-        breaks="half: who was away for longer than a minute gets a snapshot; double: about 4 MB more a partition",
+        breaks="half: who was away for longer than a minute gets a snapshot; double: about 6 MB more a partition",
     )
     stale_after_ms: PositiveMs = setting(
         2_000, "Lag, or silence of Kafka, after which watchers are told that what they see is stale.", unit="ms"

@@ -97,3 +97,26 @@ def test_of_a_partition_without_a_journal_only_the_very_end_is_known() -> None:
 
     assert made.since(Position("feed", {0: -1, 1: 4}), {0: -1, 1: 4}, ACME, {ALICE}, set()) == {}
     assert made.since(Position("feed", {0: -1, 1: 3}), {0: -1, 1: 4}, ACME, {ALICE}, set()) is None
+
+
+def test_what_is_forgotten_is_forgotten_by_user_and_by_room() -> None:
+    carol = UserKey("acme/carol")
+    made = journal(
+        change(ALICE, 1, b"a1", LOBBY),
+        change(BOB, 2, b"b2", LOBBY, RoomId("hall")),
+        change(ALICE, 3, b"a3", LOBBY),
+        change(carol, 4, b"c4"),
+        change(carol, 5, b"c5", LOBBY),
+        size=4,
+    )
+
+    assert since(made, 0, 5, users=set(), rooms={LOBBY}) is None
+    assert since(made, 1, 5, users=set(), rooms={LOBBY}) == {BOB: [b"b2"], ALICE: [b"a3"], carol: [b"c4", b"c5"]}
+    made.record([change(carol, 6, b"c6")])
+    assert since(made, 2, 6, users={ALICE, BOB}, rooms={RoomId("hall")}) == {ALICE: [b"a3"]}
+
+
+def test_somebody_who_was_in_a_watched_room_before_the_position_only_is_not_given() -> None:
+    made = journal(change(ALICE, 1, b"a1", LOBBY), change(ALICE, 2, b"a2"))
+
+    assert since(made, 1, 2, users=set(), rooms={LOBBY}) == {}
