@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ from presence.domain.events import Stamp
 from presence.domain.fold import evolve
 from presence.domain.ids import ConnectionId, DeviceId, EventId, Millis, NodeEpoch, NodeId, RoomId, SessionId, UserId
 from presence.domain.state import LAST_ACTIVE_BUCKET_MS, Live, UserPresence
-from presence.domain.status import LostReason, Status
+from presence.domain.status import Activity, LostReason, Status
 from presence.wire.events import HEADERS, decode_event, encode_event
 from tests.support import strategies as some
 from tests.support.facts import T0
@@ -39,7 +40,12 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(LeaveRoom, rooms),
     st.builds(SetActivity, some.activities),
     st.builds(SetMeta, st.sampled_from([{}, {"a": 1}, {"a": [[1]]}]) | some.metas),
-    st.builds(SetOverride, some.statuses, some.texts, st.none() | st.integers(-1, 1_001)),
+    st.builds(
+        SetOverride,
+        some.statuses,
+        st.sampled_from(["", "lunch", "lunch!"]),
+        st.sampled_from([None, -1, 0, 1, 1_000, 1_001]),
+    ),
     st.just(ClearOverride()),
 )
 
@@ -77,6 +83,11 @@ class ConnectionMachine(RuleBasedStateMachine):
     def speak(self, command: Command) -> None:
         """The connection asks for something, sensible or not."""
         self.ask(command)
+        if isinstance(command, SetActivity) and command.activity is not Activity.IDLE:
+            assert self.own is not None
+            assert self.state is not None
+            # Its own granularity, and that of events that were spared.
+            assert self.now - self.state.sessions[self.own.session].last_active < 2 * LAST_ACTIVE_BUCKET_MS
 
     @precondition(lambda self: self.own is not None)
     @rule(command=st.sampled_from([Close(), Lose(LostReason.SOCKET, Millis(15_000))]))
@@ -87,7 +98,7 @@ class ConnectionMachine(RuleBasedStateMachine):
         self.kept = {"rooms": self.own.rooms, "meta": self.own.meta, "activity": self.own.activity}
         self.own = None
 
-    @rule(ms=st.sampled_from([1, 30_000, 60_000]))
+    @rule(ms=st.sampled_from([1, 59_999, 60_000, 150_000]))
     def pass_time(self, ms: int) -> None:
         """Time passes."""
         self.now += ms
@@ -125,13 +136,6 @@ class ConnectionMachine(RuleBasedStateMachine):
         assert session.activity is self.own.activity
 
     @invariant()
-    def who_is_active_now_was_last_active_within_two_buckets(self) -> None:
-        """Events that were spared must not make ``last_active`` lie by more than its granularity."""
-        if self.own is not None and self.state is not None:
-            session = self.state.sessions[self.own.session]
-            assert 0 <= self.own.active_at - session.last_active < 2 * LAST_ACTIVE_BUCKET_MS
-
-    @invariant()
     def limits_hold_in_the_state(self) -> None:
         """Nothing over a limit gets into the log."""
         if self.state is not None:
@@ -144,3 +148,5 @@ class ConnectionMachine(RuleBasedStateMachine):
 
 
 TestConnection = ConnectionMachine.TestCase
+# Cheap steps, and a long silence followed by the same activity comes only now and then.
+TestConnection.settings = settings(max_examples=settings().max_examples * 4)

@@ -13,10 +13,10 @@ from presence.domain.status import Activity, Status
 from tests.support import strategies as some
 from tests.support.facts import activity, lost, opened, override
 
-RETENTION = Millis(100)
+RETENTION = Millis(10)
 
 # Small numbers, so that deadlines meet.
-moments = st.integers(0, 200).map(Millis)
+moments = st.integers(0, 20).map(Millis)
 offsets = st.integers(0, 50)
 names = st.sampled_from(["s1", "s2", "s3"]).map(SessionId)
 lives = st.builds(Live, some.names, some.names, some.counts) | st.builds(
@@ -94,6 +94,18 @@ def test_a_retention_is_void_once_anything_was_folded(row: UserPresence, now: Mi
 
     assert evolve(touched, over, Stamp(row.offset + 2, now)) is not None
     assert evolve(row, over, Stamp(row.offset + 1, now)) is None
+
+
+@given(rows, moments)
+def test_nobody_is_forgotten_while_an_override_of_theirs_may_apply(row: UserPresence, late: Millis) -> None:
+    gone = replace(row, sessions={}, since=Millis(0))
+    now = Millis(RETENTION + late // 2)
+
+    due = expiries(gone, now, RETENTION)
+
+    is_over = [isinstance(event, RetentionOver) for event in due]
+    assert any(is_over) == (not gone.overrides)
+    assert bool(due) == (not gone.overrides or min(held.until for held in gone.overrides.values()) <= now)
 
 
 @given(rows, moments, moments)
