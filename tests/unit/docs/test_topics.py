@@ -11,6 +11,10 @@ from tests.support.pages import ROOT, tables
 PAGE = ROOT / "docs/reference/topics.md"
 
 
+_RECORDS = msgspec.inspect.type_info(Event | NodeRecord)
+assert isinstance(_RECORDS, msgspec.inspect.UnionType)
+
+
 def _row(first_cell: str) -> list[str]:
     return next(row for row in tables(PAGE) if row[0] == f"`{first_cell}`")
 
@@ -23,7 +27,7 @@ def test_every_topic_is_in_the_table_with_its_partitions_and_cleanup(spec: Topic
     assert cleanup.startswith(spec.config["cleanup.policy"])
 
 
-@pytest.mark.parametrize("tagged", msgspec.inspect.type_info(Event | NodeRecord).types, ids=lambda tagged: tagged.tag)
+@pytest.mark.parametrize("tagged", _RECORDS.types, ids=lambda tagged: tagged.tag)
 def test_every_record_is_listed_with_every_field(tagged: msgspec.inspect.StructType) -> None:
     fields = _row(str(tagged.tag))[1].replace("`", "").split()
 
