@@ -2,8 +2,37 @@
 
 import logging
 import sys
+import time
 
 import structlog
+
+REPEAT_S = 10.0
+"""How often a library may say the same: while Kafka is away aiokafka repeats itself forty times a second."""
+
+_REMEMBERED = 1_000
+
+
+class SeldomRepeated(logging.Filter):
+    """Lets a library's message through once per `REPEAT_S`, whatever its arguments; debug and info always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # By logger and template: about as many as there are places in the code that log.
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write the record."""
+        if record.levelno < logging.WARNING or not isinstance(record.msg, str):
+            return True
+        key, now = (record.name, record.msg), time.monotonic()
+        said_at = self._said_at.get(key)
+        if said_at is not None and now - said_at < REPEAT_S:
+            return False
+        if len(self._said_at) >= _REMEMBERED:
+            # Somebody puts facts into templates; forgetting only lets a repetition through.
+            self._said_at.clear()
+        self._said_at[key] = now
+        return True
 
 
 def configure_logs(tier: str, level: str = "info", *, as_json: bool = True) -> None:
@@ -31,6 +60,7 @@ def configure_logs(tier: str, level: str = "info", *, as_json: bool = True) -> N
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(SeldomRepeated())
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     logging.getLogger().setLevel(number)
     for chatty in ("aiokafka", "faust", "mode", "websockets", "asyncio"):
