@@ -39,6 +39,11 @@ LAYERS = (
         ),
         ("tests/unit/ws_edge",),
     ),
+    Layer(
+        "steps",
+        tuple(f"streams/{module}.py" for module in ("codec", "config", "deadlines", "owned", "progress", "steps")),
+        ("tests/unit/streams",),
+    ),
 )
 
 
