@@ -42,6 +42,8 @@ class Actor:
         self.sent = 0
         # While quiet it stays connected and says nothing.
         self.is_quiet = False
+        # A cancellation that meets a dying connection in a task group can get lost (CPython 3.11): so say it twice.
+        self.has_left = False
         self.errors: list[Json] = []
         self.closes: list[int] = []
         # Monotonic seconds of the welcome of the present connection; None while cut off.
@@ -53,7 +55,7 @@ class Actor:
 
     async def live(self, every_s: float, rng: random.Random) -> None:
         """Be present until cancelled; say something every ``every_s`` seconds."""
-        while True:
+        while not self.has_left:
             with suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
                 await self._one_connection(every_s, rng)
             self.welcomed_at = None

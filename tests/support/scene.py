@@ -54,6 +54,8 @@ class Scene:
 
     async def leave(self) -> None:
         """End all tasks; sockets close with their connections."""
+        for actor in self.actors:
+            actor.has_left = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
