@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--postgres", help="a server to use instead of an embedded one")
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--batch", type=int, default=2_000)
+    parser.add_argument("--batch", type=int, default=5_000)
     parser.add_argument("--cached-users", type=int, default=HistoryConfig().cached_users)
     args = parser.parse_args()
     if args.postgres:

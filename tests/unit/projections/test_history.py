@@ -8,9 +8,7 @@ from presence.domain.errors import HistoryUnavailable
 from projections.config import HistoryConfig
 from projections.history import HistoryProjection
 from projections.metrics import HistoryMetrics
-from tests.support.history_oracle import expected_rows, rows_to_compare
 from tests.support.log_script import opened, script
-from tests.support.random_log import RandomLog
 
 
 @pytest.fixture
@@ -66,10 +64,9 @@ async def test_metrics_count_what_was_written_skipped_and_refused(
     assert registry.get_sample_value("presence_history_cached_users") == 2
 
 
-async def test_a_batch_of_several_pieces_with_refusals_in_each_keeps_the_rest(
-    store: HistoryProjection, tables: MemoryHistoryTables, monkeypatch: pytest.MonkeyPatch
+async def test_several_refusals_in_a_batch_cost_only_their_records(
+    store: HistoryProjection, tables: MemoryHistoryTables
 ) -> None:
-    monkeypatch.setattr("projections.history._PIECE", 4)
     endless = "s" * 5_000  # the store has no index that holds it
     users = [f"user-{n:02}" for n in range(14)]
     log = script(*(opened(user, endless if n in {1, 3, 9, 13} else f"s-{n}") for n, user in enumerate(users)))
@@ -80,15 +77,3 @@ async def test_a_batch_of_several_pieces_with_refusals_in_each_keeps_the_rest(
     assert {offset for _, offset in tables.tables.events} == set(range(14)) - {1, 3, 9, 13}
     assert len(tables.tables.sessions) == 10
     assert tables.tables.checkpoints == {0: 13}
-
-
-@pytest.mark.parametrize("piece", [1, 7, 1_000])
-async def test_pieces_of_any_size_give_the_same_tables(
-    store: HistoryProjection, tables: MemoryHistoryTables, piece: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projections.history._PIECE", piece)
-    log = RandomLog(31).grow(200)
-
-    await store.write(log)
-
-    assert rows_to_compare(tables.tables.rows()) == expected_rows(log)
