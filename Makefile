@@ -28,7 +28,7 @@ demo: $(READY) ## people who come and go, in a second terminal
 test: $(READY) ## all tests but the fault tests, on embedded servers; one: make test ARGS='-k grace'
 	$(BIN)/pytest -m 'not e2e' $(ARGS)
 
-# Apart from `test` until the history writer no longer stalls under them: see CHANGELOG, "Known faults".
+# Apart from `test` until departures are in time in every run: see CHANGELOG, "Known faults".
 .PHONY: faults
 faults: $(READY) ## kill parts of the running system and check every promise
 	$(BIN)/pytest -m e2e $(ARGS)

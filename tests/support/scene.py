@@ -108,7 +108,20 @@ class Scene:
         """After everybody vanished without a word, nobody is shown for longer than the published worst case."""
         deadline = time.monotonic() + GHOST_S
         for edge in edges or self.edges:
-            await until(f"nobody is left on {edge}", partial(self._is_empty, edge), deadline - time.monotonic())
+            try:
+                await until(f"nobody is left on {edge}", partial(self._is_empty, edge), deadline - time.monotonic())
+            except AssertionError as exc:
+                raise AssertionError(f"{exc}: {await self._ghosts(edge)}") from None
+
+    async def _ghosts(self, edge: str) -> str:
+        """Who is shown, and the last events about the first of them, for an assertion's message."""
+        shown = await oracle.snapshot_of(edge, SECRET, self.users)
+        left = [user for user, seen in shown.items() if seen["status"] != "offline"]
+        if not left:
+            return "gone by now"
+        logged = await oracle.read_log(self.system.stack.addresses.kafka)
+        about = [(stamp.offset, stamp.at, event) for _, key, event, stamp in logged if key == f"acme/{left[0]}"]
+        return f"{len(left)} left, {left[:5]}; of the first {pretty([str(fact) for fact in about[-6:]])}"
 
     async def _agrees(self, edge: str) -> bool:
         return not await self._differences(edge)
