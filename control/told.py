@@ -7,11 +7,16 @@ from typing import Any
 
 import uvloop
 
+from presence.domain.errors import PresenceError
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_told(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main()`` on uvloop. A stop signal cancels it, each further one again; being told to stop is no error."""
+    """Run ``main()`` on uvloop. A stop signal cancels it, each further one again; being told to stop is no error.
+
+    An error of ours that a task group wrapped is raised as it is.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_told(main))
 
@@ -33,6 +38,17 @@ async def _until_told(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except asyncio.CancelledError:
         if not was_told:
             raise
+    except BaseExceptionGroup as group:
+        ours = group.subgroup(PresenceError)
+        if ours is None:
+            raise
+        raise _first(ours) from group
     finally:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

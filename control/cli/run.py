@@ -9,7 +9,6 @@ import typer
 from control.cli.options import ConfigFile, settings_from
 from control.settings.model import Settings
 from control.told import run_until_told
-from presence.domain.errors import PresenceError
 from presence.telemetry.logs import configure_logs
 
 Run = Callable[[Settings], Coroutine[Any, Any, None]]
@@ -61,22 +60,4 @@ def history(config: ConfigFile = None) -> None:
 def _run(tier: str, settings: Settings, run: Run) -> None:
     as_json = settings.log.format == "json" or (settings.log.format == "auto" and not sys.stderr.isatty())
     configure_logs(tier, settings.log.level, as_json=as_json)
-    run_until_told(lambda: _unwrapped(run(settings)))
-
-
-async def _unwrapped(tier: Coroutine[Any, Any, None]) -> None:
-    """Run a tier; an error of ours that a task group wrapped is raised as it is."""
-    try:
-        await tier
-    except BaseExceptionGroup as group:
-        ours = group.subgroup(PresenceError)
-        if ours is None:
-            raise
-        raise _first(ours) from group
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    run_until_told(lambda: run(settings))

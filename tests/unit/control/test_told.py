@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from control.told import STOP_SIGNALS, run_until_told
+from presence.domain.errors import SetupError
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
@@ -68,4 +69,31 @@ def test_a_cancellation_from_within_is_not_hidden() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
+        run_until_told(main)
+
+
+def test_an_error_of_ours_comes_out_of_any_task_group() -> None:
+    """A data directory with another number of partitions was reported as an unexpected ExceptionGroup."""
+
+    async def fail() -> None:
+        raise SetupError("wrong", "mend it")
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as inner:
+            inner.create_task(fail())
+            outer.create_task(asyncio.sleep(30))
+
+    with pytest.raises(SetupError, match="mend it"):
+        run_until_told(main)
+
+
+def test_somebody_elses_errors_stay_in_their_group() -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup):
         run_until_told(main)
