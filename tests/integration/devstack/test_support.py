@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.devstack, pytest.mark.slow]
 
 
 async def test_it_yields_servers_that_answer_and_stops_them(tmp_path: Path) -> None:
-    before = set(psutil.Process().children())
+    before = set(psutil.Process().children(recursive=True))
     with session_stack(tmp_path) as addresses:
         await ask_kafka(addresses.kafka)
         await ask_postgres(addresses.postgres)
