@@ -25,13 +25,8 @@ demo: $(READY) ## people who come and go, in a second terminal
 
 ##@ Check
 .PHONY: test
-test: $(READY) ## all tests but the fault tests, on embedded servers; one: make test ARGS='-k grace'
-	$(BIN)/pytest -m 'not e2e' $(ARGS)
-
-# Apart from `test` until departures are in time in every run: see CHANGELOG, "Known faults".
-.PHONY: faults
-faults: $(READY) ## kill parts of the running system and check every promise
-	$(BIN)/pytest -m e2e $(ARGS)
+test: $(READY) ## all tests, on embedded servers; one: make test ARGS='-k grace'
+	$(BIN)/pytest $(ARGS)
 
 .PHONY: check
 check: lint types imports cover wheel ## all gates but the long tests
