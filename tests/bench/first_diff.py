@@ -77,7 +77,7 @@ def _first_diff(clone: Path, environment: dict[str, str], began: float) -> float
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                 )
-            elif kind == "diff":
+            elif kind == "join":
                 return time.perf_counter() - began
         raise SystemExit("the watcher ended before the first diff")
     finally:

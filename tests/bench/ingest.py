@@ -24,6 +24,7 @@ from presence.domain.events import ActivityChanged, Event, MetaChanged, RoomJoin
 from presence.domain.ids import ConnectionId, DeviceId, EventId, Millis, NodeEpoch, NodeId, RoomId, SessionId
 from presence.domain.status import Activity
 from presence.ports import LogRecord
+from presence.telemetry.logs import configure_logs
 from presence.wire.events import HEADERS, encode_event
 from tests.bench.machine import machine_facts
 from tests.support.devstack import session_stack
@@ -172,6 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=100_000)
     options = parser.parse_args()
+    configure_logs("bench", "warning")  # to standard error: standard output is for the figures
     with tempfile.TemporaryDirectory() as folder, session_stack(Path(folder)) as addresses:
         figures = uvloop.run(measure(addresses.kafka, Path(folder), options.users))
     print(json.dumps({"machine": machine_facts(), **figures}, indent=2))

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from control.devstack import child
 from control.devstack.config import DevStackConfig
 from control.devstack.stack import DevStack
 
@@ -66,9 +67,15 @@ class Tier:
 
     async def spawn(self) -> None:
         """Start without waiting."""
+        # By the shim of the embedded servers: a test run that is killed leaves no tier behind.
+        shim = (os.getpid(), int(signal.SIGKILL), -1, -1, 0, Path.cwd())
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "control.cli.main", "run", *self._arguments, env=self._env, stdout=log, stderr=log
+                *(sys.executable, "-I", "-S", child.__file__, *map(str, shim)),
+                *(sys.executable, "-m", "control.cli.main", "run", *self._arguments),
+                env=self._env,
+                stdout=log,
+                stderr=log,
             )
 
     async def ready(self, within_s: float = 30) -> float:
