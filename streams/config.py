@@ -31,6 +31,12 @@ class StreamsConfig:
     """How often progress is committed, hence how much is folded twice after a crash."""
     batch_size: int = 500
     """Most records folded in one go. Half: the cost per batch shows; double: each delays the others twice as long."""
+    history_batch: int = 2_000
+    """About how many records the history app writes in one transaction. Measured on two cores: 500 give 6,600
+    events/s, 2,000 give 8,200, and 5,000 no more."""
+    history_linger_s: float = 0.1
+    """How long the history app collects records for a transaction. Half: twice the transactions on a quiet system;
+    double: history is that much later, which nobody notices."""
     retention_ms: int = 7 * _DAY_MS
     """How long an offline user stays in the table, for their last seen."""
     grace_ms: int = 15_000

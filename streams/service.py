@@ -100,7 +100,7 @@ async def run_history(
     app = create_history_app(config)
     patience = Patience(health, metrics, config.retry_s)
     undertaker = Undertaker(ports.dead_letters, patience, metrics)
-    agent = HistoryAgent(ports.store, patience, undertaker, metrics, on_fatal)
+    agent = HistoryAgent(config, ports.store, patience, undertaker, metrics, on_fatal)
     add_agent(app, config, "history", agent.run)
 
     async def assigned(_app: object, **_: object) -> None:

@@ -87,11 +87,12 @@ class Store:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, history_batch: int = 2_000) -> None:
         self.app, self.table, self.store, self.letters = App(), Table(), Store(), RefusingLetters()
         self.letters.is_open = True
         self.fatal: list[str] = []
         metrics = StreamsMetrics(CollectorRegistry())
+        self.config = StreamsConfig("nowhere:1", history_linger_s=0.0, history_batch=history_batch)
         patience = Patience(Health("postgres", "dead_letters"), metrics, retry_s=0.0)
         undertaker = Undertaker(self.letters, patience, metrics)
         timers = Timers(StreamsConfig("nowhere:1"), MemoryEventLog(), FakeClock(), metrics)
@@ -101,7 +102,7 @@ class World:
 
         self.tables = TablesAgent(self.table, timers, undertaker, metrics, on_fatal)  # type: ignore[arg-type]
         self.tables.owned = {0: OwnedPartition(PartitionState(0))}
-        self.history = HistoryAgent(self.store, patience, undertaker, metrics, on_fatal)
+        self.history = HistoryAgent(self.config, self.store, patience, undertaker, metrics, on_fatal)
 
     def event(self, *records: Raw) -> Event:
         return Event(self.app, list(records))
@@ -219,3 +220,21 @@ async def test_a_fault_of_the_history_ends_the_process(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         await world.history.run(Stream(world.event(GOOD)))
     assert world.fatal == ["history agent"]
+
+
+async def test_history_batches_that_arrive_together_become_one_transaction(world: World) -> None:
+    first, second = world.event(GOOD), world.event(POISON)
+
+    await world.history.run(Stream(first, second))
+
+    assert [[r.offset for r in batch] for batch in world.store.written] == [[0, 1]]
+    assert first.acked
+    assert second.acked
+
+
+async def test_history_takes_no_more_than_it_may_hold_before_it_writes() -> None:
+    world = World(history_batch=1)
+
+    await world.history.run(Stream(world.event(GOOD), world.event(POISON)))
+
+    assert [[r.offset for r in batch] for batch in world.store.written] == [[0], [1]]
