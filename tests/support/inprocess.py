@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +13,7 @@ from presence.adapters.kafka.dead_letters import KafkaDeadLetters
 from presence.adapters.kafka.log import KafkaEventLog
 from presence.adapters.kafka.nodes import KafkaNodeFeed
 from presence.adapters.memory.time import SystemClock, UuidSource
-from presence.domain.errors import LogUnavailable
-from presence.ports import DeadLetter, DeadLetters, HistoryStore
+from presence.ports import DeadLetters, HistoryStore
 from presence.telemetry.health import Health
 from streams import service
 from streams.metrics import StreamsMetrics
@@ -83,19 +82,3 @@ async def running_history(
         yield running
     finally:
         await running.stop()
-
-
-class RefusingLetters:
-    """Dead letters that are refused until they are ``open``."""
-
-    def __init__(self) -> None:
-        self.kept: list[DeadLetter] = []
-        self.is_open = False
-        self.attempts = 0
-
-    async def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep or refuse."""
-        self.attempts += 1
-        if not self.is_open:
-            raise LogUnavailable("told to refuse")
-        self.kept += letters

@@ -2,10 +2,11 @@
 
 import pytest
 
+from presence.adapters.memory.dead_letters import MemoryDeadLetters
 from presence.domain.ids import Millis
 from presence.ports import LogRecord
 from presence.wire.events import HEADERS, encode_event
-from tests.support.inprocess import RefusingLetters, running_tables
+from tests.support.inprocess import running_tables
 from tests.support.installation import Installation, eventually
 from tests.support.scenes import key, opened
 
@@ -52,7 +53,7 @@ async def test_poison_is_kept_raw_and_its_neighbours_are_folded(where: Installat
 
 
 async def test_nothing_is_acknowledged_before_its_dead_letters_are_kept(where: Installation) -> None:
-    letters = RefusingLetters()
+    letters = MemoryDeadLetters(is_open=False)
     async with running_tables(where, dead_letters=letters, retry_s=0.05) as worker:
         await where.append_raw([good(0, "before"), POISON[0], good(2, "after")])
         await eventually(lambda: letters.attempts >= 2)
@@ -69,7 +70,7 @@ async def test_nothing_is_acknowledged_before_its_dead_letters_are_kept(where: I
 
 
 async def test_a_stop_while_dead_letters_are_refused_does_not_hang_and_loses_nothing(where: Installation) -> None:
-    letters = RefusingLetters()
+    letters = MemoryDeadLetters(is_open=False)
     async with running_tables(where, dead_letters=letters, retry_s=0.05, drain_timeout_s=0.5):
         await where.append_raw([good(0, "before"), POISON[0], good(2, "after")])
         await eventually(lambda: letters.attempts >= 2)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from presence.adapters.memory.dead_letters import MemoryDeadLetters
 from presence.domain.errors import HistoryUnavailable
 from presence.ports import DeadLetter, LogRecord
-from tests.support.inprocess import RefusingLetters, running_history
+from tests.support.inprocess import running_history
 from tests.support.installation import Installation, eventually
 from tests.support.random_log import RandomLog
 
@@ -35,8 +36,8 @@ class FakeStore:
         return [DeadLetter(r, "history", "decode", "told to") for r in records if r.offset in self.refused]
 
 
-def letters() -> RefusingLetters:
-    kept = RefusingLetters()
+def letters() -> MemoryDeadLetters:
+    kept = MemoryDeadLetters(is_open=False)
     kept.is_open = True
     return kept
 

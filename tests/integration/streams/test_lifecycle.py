@@ -12,13 +12,14 @@ from prometheus_client import CollectorRegistry
 from control.devstack.config import Addresses, DevStackConfig
 from control.devstack.stack import DevStack
 from presence.adapters.kafka.log import KafkaEventLog
+from presence.adapters.memory.dead_letters import MemoryDeadLetters
 from presence.adapters.memory.nodes import MemoryNodeFeed
 from presence.adapters.memory.time import SystemClock, UuidSource
 from presence.domain.errors import LogUnavailable, SetupError
 from presence.telemetry.health import Health
 from streams import service
 from streams.metrics import StreamsMetrics
-from tests.support.inprocess import RefusingLetters, running_tables
+from tests.support.inprocess import running_tables
 from tests.support.installation import Installation, installation
 from tests.support.random_log import RandomLog
 from tests.support.scenes import key, opened
@@ -133,7 +134,9 @@ async def keep_appending(log: KafkaEventLog, acked: list[str]) -> None:
 async def test_a_worker_that_finds_no_kafka_says_so(where: Installation) -> None:
     nowhere = replace(where.config, bootstrap="127.0.0.1:1")
     async with where.log() as log:
-        ports = service.TablesPorts(log, MemoryNodeFeed(), RefusingLetters(), SystemClock(), UuidSource())
+        ports = service.TablesPorts(
+            log, MemoryNodeFeed(), MemoryDeadLetters(is_open=False), SystemClock(), UuidSource()
+        )
         health, metrics = Health(*service.TABLES_CHECKS), StreamsMetrics(CollectorRegistry())
 
         with pytest.raises(SetupError, match=r"127\.0\.0\.1:1 does not answer"):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from presence.adapters.memory.dead_letters import MemoryDeadLetters
 from presence.adapters.memory.log import MemoryEventLog
 from presence.adapters.memory.time import FakeClock
 from presence.domain.errors import HistoryUnavailable
@@ -20,7 +21,6 @@ from streams.metrics import StreamsMetrics
 from streams.owned import OwnedPartition
 from streams.patience import Patience
 from streams.timers import Timers
-from tests.support.inprocess import RefusingLetters
 from tests.support.scenes import key, opened
 from tests.unit.streams.test_steps import Raw
 
@@ -88,7 +88,7 @@ class Store:
 
 class World:
     def __init__(self, history_batch: int = 2_000) -> None:
-        self.app, self.table, self.store, self.letters = App(), Table(), Store(), RefusingLetters()
+        self.app, self.table, self.store, self.letters = App(), Table(), Store(), MemoryDeadLetters(is_open=False)
         self.letters.is_open = True
         self.fatal: list[str] = []
         metrics = StreamsMetrics(CollectorRegistry())
