@@ -63,7 +63,7 @@ async def test_nothing_is_acknowledged_before_its_dead_letters_are_kept(where: I
         letters.is_open = True
         await where.settled()
 
-    assert readiness == "told to refuse"
+    assert readiness == "the dead letters in memory were told to refuse"
     assert committed[0] == 0
     assert [letter.record.value for letter in letters.kept] == [POISON[0].value]
     assert worker.health.report()["dead_letters"] == "ok"
