@@ -37,7 +37,8 @@ def outages_as_errors() -> Iterator[None]:
                 f"the history's tables do not fit this build: {exc}", "Run `presence migrate` against this database."
             ) from exc
         raise HistoryUnavailable(f"{type(exc).__name__}: {exc}") from exc
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as exc:
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as exc:
+        # InternalClientError: the server's last word on an idle connection and our next statement crossed each other.
         raise HistoryUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
 

@@ -35,6 +35,8 @@ def test_what_is_wrong_with_a_row_is_a_refusal(cause: Exception) -> None:
         asyncpg.DiskFullError("no space left on device"),
         asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
         asyncpg.InterfaceError("connection is closed"),
+        # Seen when PostgreSQL was killed between two statements; it used to end the writer's process.
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         ConnectionRefusedError(111, "refused"),
         TimeoutError(),
     ],
