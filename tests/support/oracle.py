@@ -75,8 +75,12 @@ async def snapshot_of(edge: str, secret: str, users: list[str]) -> Json:
             while True:
                 frame: Json = json.loads(await socket.recv())
                 if frame["t"] == "snapshot":
-                    await socket.send(json.dumps({"t": "goodbye"}))
-                    return dict(frame["users"])
+                    break
+            await socket.send(json.dumps({"t": "goodbye"}))
+            # Read on: with diffs nobody takes, the library stops reading and its close waits for 10 s in vain.
+            async for _ in socket:
+                pass
+            return dict(frame["users"])
 
 
 async def history_counts(postgres: str) -> Counter[tuple[int, int]]:
